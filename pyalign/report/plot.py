@@ -139,9 +139,9 @@ def plot(
     if categories is not None:
         looks["categories"] = _named(categories, names)
     if kind == "cards":
-        drawn = _cards(results, dimensions, dimension_labels, triplets, names, looks)
+        drawn = _cards(results, dimensions, dimension_labels, triplets, names, **looks)
     elif embeddings is not None:
-        drawn = _of_embeddings(kind, as_embeddings(embeddings, "embeddings"), names, looks)
+        drawn = _of_embeddings(kind, as_embeddings(embeddings, "embeddings"), names, **looks)
     else:
         drawn = chart_of(results, kind, **looks)
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
@@ -187,7 +187,7 @@ def _named(categories: Any, names: Sequence[str] | None) -> Categories:
     return of if of.names or names is None else Categories(of.members, of.labels, tuple(names))
 
 
-def _of_embeddings(kind: str, x: Embeddings, names: Sequence[str] | None, looks: dict[str, Any]) -> Any:
+def _of_embeddings(kind: str, x: Embeddings, names: Sequence[str] | None, **looks: Any) -> Any:
     """A map of rows, or the RDM of them."""
     called, label = _names(x, names), os.path.basename(x.source) if x.source else "the embeddings"
     if kind == "map":
@@ -197,7 +197,7 @@ def _of_embeddings(kind: str, x: Embeddings, names: Sequence[str] | None, looks:
 
 def _cards(
     results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
-    names: Sequence[str] | None, looks: dict[str, Any],
+    names: Sequence[str] | None, **looks: Any,
 ) -> Any:
     """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
     from pyalign.report.charts.gallery import top_cards

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -36,24 +36,6 @@ def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
 def table_of(result: Any, width: int | None = None, verbose: bool = False) -> str:
     """A result as text of at most so many columns; verbose: all of it, at any width."""
     return text_of(blocks_of(result, verbose), width, verbose)
-
-
-@dataclass(frozen=True)
-class Written:
-    """A column as text. `header`, `cells`: what stands there; the others as in `pyalign.report.blocks.Column`."""
-
-    header: str
-    cells: tuple[str, ...]
-    keep: int = 9
-    same: str = ""
-    foot: str = ""
-    fit: Callable[[int], Sequence[str]] | None = None
-    left: bool = False
-
-    @property
-    def width(self) -> int:
-        """Columns of the terminal that it takes."""
-        return max(map(shown_width, (self.header, *self.cells)))
 
 
 def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = False) -> str:
@@ -100,33 +82,36 @@ def table_text(table: Table, width: int | None = None, verbose: bool = False) ->
         over = _width(shown) - limit
         if over > 0:
             place = next((k for k, column in enumerate(shown) if column.fit is not None), 0)
-            long = shown[place]
-            room = max(12, long.width - over)
-            cells = shortened(long.cells, room) if long.fit is None else long.fit(room)
-            shown[place] = replace(long, cells=tuple(cells))
+            long, room = shown[place], max(12, _width([shown[place]]) - over)
+            cells = shortened(cells_of(long), room) if long.fit is None else long.fit(room)
+            shown[place] = replace(long, values=tuple(cells))
     notes += dict.fromkeys(column.foot for column in shown if column.foot)
     return _aligned(shown), notes
 
 
-def shown_columns(table: Table, verbose: bool = False) -> tuple[list[Written], list[str]]:
-    """The columns of a table at any width, and what is said of those that are the same in all rows; verbose: none."""
+def shown_columns(table: Table, verbose: bool = False) -> tuple[list[Column], list[str]]:
+    """The columns of a table as text, and what is said of those that are the same in all rows; verbose: none."""
     columns = [written for column in table.columns if column.only != PAGE for written in _written(column)]
     if verbose:
         return columns, []
-    same = [column for column in columns if column.keep and column.same and len(set(column.cells)) == 1]
+    same = [column for column in columns if column.keep and column.same and len(set(column.values)) == 1]
     shown = [column for column in columns if column.keep and column not in same]
-    return shown, [column.same.format(column.cells[0]) for column in same]
+    return shown, [column.same.format(column.values[0]) for column in same]
 
 
-def _written(column: Column) -> Iterator[Written]:
-    """A column, and that of its intervals; where a cell is empty, so is its interval."""
-    cells = tuple(cell(value, column) for value in column.values)
-    yield Written(column.header, cells, column.keep, column.same, column.foot, column.fit, column.left)
+def _written(column: Column) -> Iterator[Column]:
+    """A column of texts, and that of its intervals; where a cell is empty, so is its interval."""
+    yield replace(column, values=tuple(cell(value, column) for value in column.values), low=(), high=(), ends="")
     if column.ends:
-        unknown = (None,) * len(cells)
+        unknown = (None,) * len(column.values)
         rows = zip(column.values, column.low or unknown, column.high or unknown, strict=True)
         ends = ("" if value == "" else _ends(low, high, column) for value, low, high in rows)
-        yield Written(column.ends, tuple(ends), column.keep_ends)
+        yield Column(column.ends, tuple(ends), keep=column.keep_ends)
+
+
+def cells_of(column: Column) -> list[str]:
+    """The cells of a column of texts."""
+    return [str(value) for value in column.values]
 
 
 def cell(value: Value, column: Column) -> str:
@@ -157,12 +142,12 @@ def _ends(low: float | None, high: float | None, column: Column) -> str:
     return " to ".join((cell(low, column).removesuffix("%"), cell(high, column))) if low is not None else "-"
 
 
-def _aligned(columns: Sequence[Written]) -> str:
+def _aligned(columns: Sequence[Column]) -> str:
     """Rows under a header, the first column to the left and the others to the right, but for those that say so."""
     padded = []
     for k, column in enumerate(columns):
-        width = column.width
-        cells = [(cell, " " * (width - shown_width(cell))) for cell in (column.header, *column.cells)]
+        width = _width([column])
+        cells = [(cell, " " * (width - shown_width(cell))) for cell in (column.header, *cells_of(column))]
         padded.append([cell + fill if k == 0 or column.left else fill + cell for cell, fill in cells])
     return "\n".join("  ".join(row).rstrip() for row in zip(*padded, strict=True))
 
@@ -174,8 +159,9 @@ def _fitting(title: str, width: int) -> str:
     return title if shown_width(longest) <= width else title.replace(longest, shorten_left(longest, room), 1)
 
 
-def _width(columns: Sequence[Written]) -> int:
-    return sum(column.width + 2 for column in columns) - 2
+def _width(columns: Sequence[Column]) -> int:
+    """Columns of the terminal that these take, two spaces apart."""
+    return sum(2 + max(map(shown_width, (column.header, *cells_of(column)))) for column in columns) - 2
 
 
 MOST_ROWS = 100  # of a table in a notebook
@@ -218,7 +204,7 @@ def grids_of(result: Any) -> list[Grid | str]:
     for block in blocks_of(result):
         if isinstance(block, Table):
             columns, same = shown_columns(block)
-            cells = tuple(zip(*(column.cells for column in columns), strict=True))
+            cells = tuple(zip(*map(cells_of, columns), strict=True))
             pieces.append(Grid(block.title.removesuffix(":"), tuple(column.header for column in columns), cells))
             said += [*same, *(column.foot for column in columns if column.foot)]
         elif isinstance(block, Lines):

@@ -117,7 +117,7 @@ def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
     assert [one.correlation is None for one in halves.dimensions] == [one.n_matched == 0 for one in halves.dimensions]
     assert 0 < n_matched < n
     table = _dimensions_table(result.fit.dimensions, [halves])
-    ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == "halves"]]
+    ((cells,),) = [[one.values for one in shown_columns(table)[0] if one.header == "halves"]]
     on_page = [_cell(column(table, "halves"), row) for row in range(n)]
     for shown, dash in ((cells, "-"), (on_page, MISSING)):
         assert [cell == dash for cell in shown] == [one.n_matched == 0 for one in halves.dimensions]
@@ -136,7 +136,7 @@ def test_penalties_are_shown_with_their_significant_digits_in_text_and_on_pages(
     small = replace(result.folds[0], shrinkage=2.034e-5, sparsity=1.4567e-3)
     table = _embedding_folds_table(replace(result, folds=(small, *result.folds[1:])))
     for header, text in (("shrinkage", "2.03e-05"), ("sparsity", "0.00146")):
-        ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == header]]
+        ((cells,),) = [[one.values for one in shown_columns(table)[0] if one.header == header]]
         assert cells[0] == text
         assert _cell(column(table, header), 0) == text.replace("-", "\u2212")
 

@@ -15,7 +15,7 @@ from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart, charts_of
 from pyalign.report.charts.entropy import LEAST
 from pyalign.report.charts.theme import rows_of
-from pyalign.report.page.sections.people import agreement
+from pyalign.report.page.sections.comparisons import agreement
 from pyalign.report.page.sources import Loaded, Sources
 
 pytest.importorskip("altair", reason="altair is not installed")

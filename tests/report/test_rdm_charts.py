@@ -15,7 +15,7 @@ from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart, charts_of
 from pyalign.report.charts.rdm import mds_chart, rdm_chart, scaled
 from pyalign.report.charts.theme import rows_of
-from pyalign.report.page.sections.people import rsa
+from pyalign.report.page.sections.comparisons import rsa
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.plot import figures
 

@@ -8,8 +8,7 @@ import pyalign
 from pyalign._result import read_result
 from pyalign.report.blocks import Figure, Fold, Table, Text
 from pyalign.report.page.sections.accuracy import probes
-from pyalign.report.page.sections.comparisons import cka, consistency
-from pyalign.report.page.sections.people import reliability, rsa
+from pyalign.report.page.sections.comparisons import cka, consistency, reliability, rsa
 from pyalign.report.page.sources import Loaded, Sources
 
 from .test_matrix_charts import alike, pictures  # noqa: F401  fixtures

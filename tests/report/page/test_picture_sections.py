@@ -14,8 +14,7 @@ from pyalign._result import read_result
 from pyalign.concept.concepts_result import ConceptDifference
 from pyalign.report.blocks import TEXT, Figure, Fold, Table, Tiles
 from pyalign.report.page.html import Bar, Page, Panel, Panels
-from pyalign.report.page.sections.concepts import concepts, dimensions
-from pyalign.report.page.sections.neighbors import neighbors
+from pyalign.report.page.sections.concepts import concepts, dimensions, neighbors
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.write import written
 

@@ -16,7 +16,7 @@ from pyalign.data.provenance import Input
 from pyalign.report.blocks import Figure, Fold, Table
 from pyalign.report.page.sections._shared import triplet_sets
 from pyalign.report.page.sections.accuracy import leaderboard, probes
-from pyalign.report.page.sections.people import reliability
+from pyalign.report.page.sections.comparisons import reliability
 from pyalign.report.page.sources import Loaded, Sources, read_documents
 
 pytest.importorskip("altair", reason="altair is not installed")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pyalign._result import kinds
 
 OF_ALL = ("methods", "cite")  # at the end, whatever the page is made of
-# The module of each section that has none of its own name.
+# The modules of this package, and the sections that they have; of another section the module has its name.
 MODULES = {
-    "leaderboard": "accuracy", "probes": "accuracy", "failures": "accuracy",
-    "differences": "comparisons", "consistency": "comparisons", "cka": "comparisons", "recovery": "comparisons",
-    "metadata": "comparisons", "metadata_columns": "comparisons", "experiment": "comparisons",
-    "agreement": "people", "reliability": "people", "rsa": "people",
-    "dimensions": "concepts", "transfer": "concepts", "embedding": "concepts", "study": "methods", "cite": "methods",
+    "accuracy": "leaderboard probes failures",
+    "comparisons": "differences consistency cka recovery metadata experiment agreement reliability rsa",
+    "concepts": "concepts dimensions transfer embedding neighbors",
+    "methods": "methods study cite",
 }
 
 
@@ -22,4 +21,4 @@ def names_of_sections() -> tuple[str, ...]:
 
 def module_of(section: str) -> str:
     """The module of this package that has the function of a section."""
-    return MODULES.get(section, section)
+    return next((module for module, sections in MODULES.items() if section in sections.split()), section)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
+
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
@@ -112,7 +114,9 @@ def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> It
     label = sets.label(entries[0].triplets)
     estimates = [one.result for one in sources.loaded(NoiseCeiling) if sets.of(one) == entries[0].triplets]
     estimates = [one for one in estimates if {one.weighting} == {entry.row.weighting for entry in entries}]
-    ceiling = _shared_ceiling(entries, estimates)
+    own = {entry.own_ceiling for entry in entries if entry.own_ceiling is not None}
+    of_people = (estimates[0].ceilings.estimate.value, "estimate") if estimates else None
+    ceiling = own.pop() if len(own) == 1 else of_people  # what all scores that say one were held against
     seen = [entry for entry in entries if entry.row.in_sample]
     fair = [entry for entry in entries if not entry.row.in_sample] or entries
     yield _facts(fair, ceiling)
@@ -121,14 +125,6 @@ def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> It
     if 0 < len(seen) < len(entries):
         table = _table(sources, sets, seen, ceiling, "accuracy-table-seen", label)
         yield Fold("In-sample: on objects that the map was fitted to, so too high", (table,))
-
-
-def _shared_ceiling(entries: Sequence[Entry], estimates: Sequence[NoiseCeiling]) -> Ceiling | None:
-    """What people allow on these triplets: what all scores that say one were held against, else the estimate."""
-    own = {entry.own_ceiling for entry in entries if entry.own_ceiling is not None}
-    if len(own) == 1:
-        return own.pop()
-    return (estimates[0].ceilings.estimate.value, "estimate") if estimates else None
 
 
 def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
@@ -194,8 +190,7 @@ def _table(
         column("Accuracy", "row.accuracy", "percent", ci="row.ci"),
         Column("Chance to ceiling", tuple(places), "bar", low, high, places=0,
                note="0% is chance, 100% the noise ceiling; an interval is that of the row's document"),
-        rank("Rank", lambda row: None if row is None else row.rank, "count",
-             ci=lambda row: None if row is None else row.rank_ci,
+        rank("Rank", "rank", "count", ci="rank_ci",
              note="among the models of the largest comparison of these triplets"),
         column("How", "how", filter=len({entry.how for entry in entries}) > 1,
                note=f"zero-shot: as it came; {seen}probed: after a linear map that was fitted to other objects, "
@@ -205,11 +200,9 @@ def _table(
         column("Cross-entropy", "row.cross_entropy", "number", 4, ci="row.cross_entropy_ci",
                note="nats per answer, at the temperature of the row; less is better"),
         column("Temperature", "row.temperature", "digits", 4),
-        calibrated("Fitted temperature", lambda row: None if row is None else row.temperature, "digits", 4,
-                   ci=lambda row: None if row is None else row.temperature.ci,
+        calibrated("Fitted temperature", "temperature", "digits", 4, ci="temperature.ci",
                    note="at which the probabilities fit people's answers best"),
-        calibrated("Cross-entropy there", lambda row: None if row is None else row.test.cross_entropy, "number", 4,
-                   ci=lambda row: None if row is None else row.test.cross_entropy.ci,
+        calibrated("Cross-entropy there", "test.cross_entropy", "number", 4, ci="test.cross_entropy.ci",
                    note="nats per answer, on held-out triplets"),
         column("Ties", "row.n_ties", "count"),
         column("Triplets", "row.n", "count"),
@@ -341,27 +334,24 @@ def _first_of(groups: tuple[FailureGroup, ...], most: int) -> list[Place]:
 def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterator[Part]:
     result, places, first = of
     labels = labels_of(result, labels=sources.labels)
-    anchored = result.task == ANCHORED
     yield from parts_of_view(failures_view(result, True, sources.labels)[:1])
     shown, listed = len(places), sum(len(group.rows) for group in result.groups)
     subject = "the model was" if len(result.models) == 1 else f"all {len(result.models)} models were"
-    caption = f"{counted(shown, 'failure')} among {result.n_triplets:,} triplets that {subject} asked"
-    if shown < listed:
-        caption += f"; the document lists {listed:,}, of which these are the clearest"
-    caption += (
-        ". Framed: the option that people choose; below each: how many models choose it"
-        if anchored
-        else ". Framed: the item that people call odd; below each: how many models call it odd"
-    )
+    option, choose = ("option that people choose", "choose it")
+    if result.task != ANCHORED:
+        option, choose = ("item that people call odd", "call it odd")
+    caption = "; ".join((
+        f"{counted(shown, 'failure')} among {result.n_triplets:,} triplets that {subject} asked",
+        *[f"the document lists {listed:,}, of which these are the clearest"] * (shown < listed),
+    ))
+    caption += f". Framed: the {option}; below each: how many models {choose}"
     if result.temperature is not None:
-        caption += (
-            f". Probabilities: softmax of the similarities ({result.measure}) at temperature {result.temperature:g}"
-        )
-    every = "wrong for every model"
-    if result.at_least is not None:
-        every = f"wrong for at least {counted(result.at_least, 'model')}"
+        by = f"softmax of the similarities ({result.measure}) at temperature {result.temperature:g}"
+        caption += f". Probabilities: {by}"
+    every = "every model" if result.at_least is None else f"at least {counted(result.at_least, 'model')}"
     groups = tuple(
-        every if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}" for group in result.groups
+        f"wrong for {every}" if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}"
+        for group in result.groups
     )
     shown_failures = tuple(_failure(result, *place) for place in places)
     models = tuple(labels[model] for model in result.models)
@@ -385,15 +375,10 @@ def _failure(result: Failures, group: FailureGroup, place: int, groups: tuple[in
 def _verdicts(group: FailureGroup, place: int) -> tuple[Verdict, ...]:
     """What each model makes of a triplet; by its margins where its choices are not known."""
     if group.choices is None or group.probabilities is None:
-        return tuple(map(_by_margin, group.margins[place].tolist()))
+        signs = {0.0: TIE, 1.0: RIGHT, -1.0: WRONG}
+        return tuple(Verdict(signs.get(sign, UNKNOWN)) for sign in np.sign(group.margins[place]).tolist())
     probabilities = shortest(group.probabilities[place])
     return tuple(
         Verdict(TIE, None, of_model[2]) if choice < 0 else Verdict(str(choice), of_model[choice], of_model[2])
         for choice, of_model in zip(group.choices[place].tolist(), probabilities, strict=True)
     )
-
-
-def _by_margin(margin: float) -> Verdict:
-    if margin != margin:
-        return Verdict(UNKNOWN)
-    return Verdict(TIE if margin == 0 else RIGHT if margin > 0 else WRONG)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from pyalign._result import SCHEMA, Result
 from pyalign._version import __version__
-from pyalign.data.provenance import FILE, Provenance
+from pyalign.data.provenance import FILE
 from pyalign.documents import as_document, by_key
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
@@ -48,20 +48,20 @@ Called = list[tuple[str, Loaded]]
 
 
 def _documents(called: Called) -> Table:
-    column = Rows([(name, document, document.result.provenance) for name, document in called]).column
+    column = Rows(called).column
 
-    def seed(row: tuple[str, Loaded, Provenance | None]) -> int | None:
-        _, document, provenance = row
-        drawn: int | None = None if provenance is None else provenance.seed
-        return by_key(document.result).get("seed") if drawn is None else drawn
+    def seed(row: tuple[str, Loaded]) -> int | None:
+        result = row[1].result
+        drawn: int | None = None if result.provenance is None else result.provenance.seed
+        return by_key(result).get("seed") if drawn is None else drawn
 
     columns = (
         column("Document", "0"),
         column("Command", "1.command", filter=True),
         column("pyalign", "1.version", named=True),
         column("Schema", lambda row: SCHEMA, "count"),
-        column("Computed", lambda row: row[2] and row[2].time),
-        column("Backend", lambda row: row[2] and row[2].backend),
+        column("Computed", "1.result.provenance.time"),
+        column("Backend", "1.result.provenance.backend"),
         column("Seed", seed, "count", note="of what was drawn at random; missing where nothing was"),
     )
     caption = f"Documents on this page, which pyalign {__version__} made."
