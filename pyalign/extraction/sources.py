@@ -8,22 +8,21 @@ file that can't be read or written is no more than a question asked again.
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
-import tempfile
 from contextlib import suppress
-from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._registry import load
 from pyalign._version import __version__
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Encoder, Request
 from pyalign.extraction.spelling import Known, closest, from_folder, on_disk, require_plain_files
+from pyalign.parts import digest_of, find_part, part_of, write_whole
 
 DEFAULT = "efficientnet-lite:0"
 # The first releases that serve. Older ones run the code of a model's folder; prepare images by torchvision unasked.
@@ -47,6 +46,14 @@ class Source(NamedTuple):
     what: str
     packages: tuple[str, ...]
     extra: str = "extract"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is kept of the names of a source; see `Known`."""
+
+    names: tuple[str, ...]
+    first: tuple[str, ...]
 
 
 SOURCES = {
@@ -213,12 +220,13 @@ def known_names(source: str) -> Known:
         return Known(())
     if not {"torch", "timm"} & {*SOURCES[source].packages}:
         return Known(tuple(module_of(source).names()))
-    key, place = _key(source), _folder() / f"models-{source}.json"
-    known = _read(place, key)
-    if known is None:
-        known = Known(tuple(module_of(source).names()), frozenset(_first(source)))
-        _write(place, key, known)
-    return known
+    mark, place = {"key": digest_of(_key(source))}, _folder() / f"models-{source}.json"
+    listed = find_part(place, mark, Listed)
+    if listed is None:
+        listed = Listed(tuple(module_of(source).names()), tuple(_first(source)))
+        with suppress(OSError):
+            write_whole(place, part_of(mark, listed))
+    return Known(listed.names, frozenset(listed.first))
 
 
 def _first(source: str) -> list[str]:
@@ -243,28 +251,3 @@ def _key(source: str) -> list[Any]:
     files = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
     stamps = [[file, os.stat(file).st_mtime_ns] for file in files if os.path.exists(file)]
     return [__version__, len(row.packages), stamps]
-
-
-def _read(place: Path, key: list[Any]) -> Known | None:
-    with suppress(OSError, ValueError, RecursionError):
-        document = json.loads(place.read_text(encoding="utf-8"))
-        if (
-            isinstance(document, dict)
-            and document.get("key") == key
-            and _are_names(document.get("names"), document.get("first"))
-        ):
-            return Known(tuple(document["names"]), frozenset(document["first"]))
-    return None
-
-
-def _are_names(*lists: Any) -> bool:
-    return all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
-
-
-def _write(place: Path, key: list[Any], known: Known) -> None:
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, new_file = tempfile.mkstemp(dir=place.parent, suffix=".new")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"key": key, "names": known.names, "first": sorted(known.first)}, file)
-        os.replace(new_file, place)
