@@ -1,7 +1,7 @@
 """Processes that make units, one after the other each: what `study run --jobs` starts.
 
-A worker reads the ids of units from its stdin, a line each, and answers in lines of JSON: where it is, and what became
-of the unit. It ends with the process that has started it, at the latest when it has made its unit.
+A worker is sent units, and answers where it is, and what became of the unit. It ends with the process that has started
+it, at the latest when it has made its unit.
 
 All units that are wanted, each as soon as those that it needs are done: in this process, or in several.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 import json
 import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -19,8 +18,10 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
-from typing import IO, Any, Protocol
+from dataclasses import replace
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
 
 from pyalign._process import PARENT, end_with_parent
 from pyalign.backends import get_host_backend
@@ -39,39 +40,21 @@ class Worker:
 
     def __init__(self, settings: Mapping[str, Any], threads: int) -> None:
         environment = {**os.environ, **dict.fromkeys(THREADS, str(threads)), PARENT: str(os.getpid())}
-        command = [sys.executable, "-c", CODE, json.dumps(sys.path)]
+        self.pipe, other_end = Pipe()
+        number = other_end.fileno()
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
+            [sys.executable, "-c", CODE, json.dumps(sys.path), str(number)], stdin=subprocess.DEVNULL,
+            stdout=2,  # what a model prints is no result
+            env=environment, start_new_session=True, pass_fds=(number,),
         )
+        other_end.close()
         self.unit: Unit | None = None
-        self._begun = b""
         self.send(settings)
 
-    @property
-    def output(self) -> IO[bytes]:
-        """What it answers."""
-        assert self.process.stdout is not None
-        return self.process.stdout
-
     def send(self, message: Any) -> None:
-        """A line for it; one that has ended says so where it is read from."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):
-            self.process.stdin.write(f"{json.dumps(message)}\n".encode())
-            self.process.stdin.flush()
-
-    def messages(self) -> list[dict[str, Any]] | None:
-        """What it has answered since; None where it has ended."""
-        data = os.read(self.output.fileno(), 1 << 16)
-        *lines, self._begun = (self._begun + data).split(b"\n")
-        return [json.loads(line) for line in lines] if data else None
-
-    def close(self) -> None:
-        """Says that there is no more to do."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+        """A message for it; one that has ended says so where it is heard."""
+        with suppress(OSError):
+            self.pipe.send(message)
 
 
 class Workers:
@@ -87,9 +70,8 @@ class Workers:
     def __init__(self, maker: Maker, count: int, threads: int, shards: int | None) -> None:
         self.maker, self.count, self.threads = maker, count, max(1, threads // count)
         study, folder = maker.plan.study.path, os.fspath(maker.folder.path)
-        self.settings = {"study": study, "out": folder, "shards": shards}
+        self.settings = {"path": study, "out": folder, "shards": shards}
         self.workers: list[Worker] = []
-        self.selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Workers:
         return self
@@ -99,7 +81,7 @@ class Workers:
         for worker in self.workers:
             if worker.unit is not None:
                 worker.process.send_signal(signal.SIGINT)
-            worker.close()
+            worker.pipe.close()
         until = time.monotonic() + PATIENCE
         for worker in self.workers:
             try:
@@ -107,7 +89,6 @@ class Workers:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
-        self.selector.close()
 
     @property
     def is_free(self) -> bool:
@@ -126,7 +107,6 @@ class Workers:
             get_host_backend()  # where numpy computes, this process says it, once for all of them
             worker = Worker(self.settings, self.threads)
             self.workers.append(worker)
-            self.selector.register(worker.output, selectors.EVENT_READ, worker)
         worker.unit = unit
         worker.send({"unit": unit.stem, "asked": self.maker.plan.asked(unit)})
 
@@ -135,27 +115,27 @@ class Workers:
         results: list[tuple[Unit, StudyStep]] = []
         until = None if seconds is None else time.monotonic() + seconds
         while not results and (until is None or time.monotonic() < until):
-            for key, _ in self.selector.select(None if until is None else max(0.0, until - time.monotonic())):
-                results += self._of(key.data)
+            left = None if until is None else max(0.0, until - time.monotonic())
+            heard = wait([worker.pipe for worker in self.workers], left)
+            for worker in [worker for worker in self.workers if worker.pipe in heard]:
+                results += self._of(worker)
         return results
 
     def _of(self, worker: Worker) -> list[tuple[Unit, StudyStep]]:
-        unit, messages = worker.unit, worker.messages()
-        if messages is None:
-            self.selector.unregister(worker.output)
+        unit = worker.unit
+        try:
+            answer = worker.pipe.recv()
+        except (EOFError, OSError):
             self.workers.remove(worker)
-            worker.close()
+            worker.pipe.close()
             code = worker.process.wait()
             return [] if unit is None else [(unit, self._ended(unit, code))]
-        results = []
-        for message in messages:
-            if "step" in message:
-                assert unit is not None
-                results.append((unit, StudyStep(**message["step"])))
-                worker.unit = None
-            else:
-                self.maker.progress(*message["progress"])
-        return results
+        if not isinstance(answer, StudyStep):
+            self.maker.progress(*answer)
+            return []
+        assert unit is not None
+        worker.unit = None
+        return [(unit, answer)]
 
     def _ended(self, unit: Unit, code: int) -> StudyStep:
         """What became of a unit whose process has ended."""
@@ -170,26 +150,17 @@ def serve() -> None:
     """What a worker does."""
     end_with_parent()
     warnings.simplefilter("ignore", SlowWarning)  # see `Workers.start`
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a model prints is no answer
-
-    def answer(message: Mapping[str, Any]) -> None:
-        answers.write(f"{json.dumps(message)}\n")
-        answers.flush()
-
-    with suppress(KeyboardInterrupt, BrokenPipeError):
-        settings = json.loads(sys.stdin.readline())
-        progress = lambda *words: answer({"progress": words})  # noqa: E731
-        maker = maker_of(settings["study"], settings["out"], shards=settings["shards"], progress=progress)
-        for line in sys.stdin:
-            wanted = json.loads(line)
+    with suppress(KeyboardInterrupt, EOFError, ConnectionError), Connection(int(sys.argv[2])) as pipe:
+        settings = pipe.recv()
+        maker = maker_of(**settings, progress=lambda *words: pipe.send(words))
+        while True:
+            wanted = pipe.recv()
             unit = maker.plan.by_id.get(wanted["unit"])
             if unit is None or maker.plan.asked(unit) != wanted["asked"]:
                 reason = "the study file has changed since the run was begun; run it again"
-                step = StudyStep(wanted["unit"], "", FAILED, reason=reason)
+                pipe.send(StudyStep(wanted["unit"], "", FAILED, reason=reason))
             else:
-                step = maker.make(unit)
-            answer({"step": {**asdict(step), "how": step.how, "seconds": step.seconds}})
+                pipe.send(maker.make(unit))
 
 
 AGAIN = 0.5  # seconds, after which a unit is looked at again that another live run makes
