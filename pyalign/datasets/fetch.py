@@ -13,7 +13,7 @@ import re
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -29,7 +29,7 @@ from pyalign.datasets.places import folder_of, remember, root
 from pyalign.datasets.registry import DATASETS, STORED, Remote
 from pyalign.errors import InputError, nearest, shorten
 from pyalign.io.arrays import check_directory
-from pyalign.io.paths import PUBLISHED_MAP, bad, check_expansion, checked_path, guarded
+from pyalign.io.paths import PUBLISHED_MAP, bad, check_expansion, checked_path, guarded, one_line
 from pyalign.io.transform import load_transform
 from pyalign.io.write import READ, has_ended, open_own, run_name, write_text
 
@@ -356,6 +356,21 @@ HASHES = {  # of those that are known; others are compared with their first fetc
 def place_of(model: str) -> Path:
     """Where the map of a model is kept, whether it is there or not."""
     return root() / FOLDER / f"{model.replace('/', '-')}.npz"
+
+
+def map_for(names: Iterable[str], features: int) -> tuple[str, str]:
+    """The first of these models that has a published map, "" unless it is on this machine and fits; and why not."""
+    name = next((name for name in names if name in MAPS), "")
+    if not name:
+        return "", ""
+    try:
+        if not place_of(name).exists():
+            return "", f" is not on this machine; `pyalign transfer FILE --transform {PUBLISHED_MAP}{name}` fetches it"
+        taken = load_transform(place_of(name)).weights.shape[0]
+    except (InputError, OSError) as error:
+        return "", f": {one_line(str(error))}"
+    wrong = f" takes {taken:,} features, of {MAPS[name]}; there are {features:,}"
+    return (name, "") if taken == features else ("", wrong)
 
 
 def published_map(model: str) -> Transform:

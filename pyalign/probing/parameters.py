@@ -353,6 +353,13 @@ class LocalOptions:
     batch_size: int = 1024  # the number of embeddings in a batch, among which neighbors are compared.
     batches: int | None = None  # the number of batches that are used; None: all.
 
+    @classmethod
+    def of_half(cls, n: int) -> dict[str, int]:
+        """The options by which a fit keeps the neighbors of half of n images, so that the others show what it keeps."""
+        batches = -(-n // (2 * cls.batch_size))
+        size = -(-n // (2 * batches))
+        return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
+
     def to_dict(self) -> dict[str, Any]:
         """The options by the keys that documents have for them."""
         return by_key(self)

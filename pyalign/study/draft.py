@@ -15,6 +15,7 @@ from typing import Any
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import describe_file
+from pyalign.datasets.dataset import list_datasets
 from pyalign.errors import InputError, MissingExtraError, shorten
 from pyalign.io.folder import holds_rows
 from pyalign.io.image_files import is_image
@@ -291,6 +292,30 @@ def _add(draft: Draft, objects: Objects, item: Item) -> str:
         model, layers = called, objects.models.setdefault(called, {})
     layers[layer] = item
     return f"{model}, layer {layer}" if layer else model
+
+
+def stand_in(draft: Draft, sets: Iterable[Objects]) -> None:
+    """Published data that are on this machine, where there are embeddings of their objects and no file of people."""
+    try:
+        published = {known.name: known.parts for known in list_datasets().datasets if known.is_here}
+    except (InputError, OSError):
+        published = {}
+    for objects in sets:
+        name, _, part = objects.name.partition("-")
+        known = next((dataset for own, *_, dataset in SETS if own == name), "")
+        if not objects.models or known not in published:
+            continue
+        spec = f"dataset:{known}{f'::{part}' if part else ''}"
+        for kind, held, fits, what in (
+            ("triplets", "triplets", True, f"triplets{objects.of}"),
+            ("human", "judgments", part or name not in PARTS, f"matrices of people about {objects.title}"),
+            ("categories", "categories", name not in (CIFAR, *PARTS), f"categories{objects.of}"),
+        ):
+            if held in published[known] and fits and not objects.sets[kind]:
+                objects.sets[kind].append({"file": spec})
+                draft.recognized.append(f"{spec}: {what}, which are on this machine")
+        if "names" in published[known] and not objects.names and name == THINGS:
+            objects.names = spec
 
 
 def says_who(table: Mapping[str, Any]) -> bool:

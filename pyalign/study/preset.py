@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.datasets.fetch import MAPS, place_of
+from pyalign.datasets.fetch import map_for
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.item_names import families_of, load_metadata, metadata_of_models, read_names, row_of
 from pyalign.io.paths import PUBLISHED_MAP, PathLike, Spec, one_line
-from pyalign.io.transform import load_transform
 from pyalign.io.triplets import load_triplets
-from pyalign.probing.parameters import FEWEST_OTHERS, LocalOptions
+from pyalign.probing.parameters import LocalOptions
 from pyalign.study.draft import (
-    ANSWERED, CIFAR, LOGITS, OWN, PARTS, SETS, THINGS, Item, Objects, items_of, main_layer, model_and_layer, objects_of,
-    says_who, set_of,
+    ANSWERED, CIFAR, LOGITS, OWN, SETS, THINGS, Item, Objects, items_of, main_layer, model_and_layer, objects_of,
+    says_who, set_of, stand_in,
 )
 from pyalign.study.preset_steps import KINDS, Draft, plan_steps, read_preset
 
@@ -40,14 +39,11 @@ def draft_study(folder: PathLike, relative_to: PathLike | None = None, preset: s
     for item in items_of(folder, relative_to):
         of_sets.setdefault(set_of(item.spec) if preset else "", []).append(item)
     sets = {name: objects_of(draft, name, items) for name, items in of_sets.items()}
-    published = _published() if preset else {}
-    for objects in sets.values():
-        _stand_in(draft, objects, published)
+    if preset:
+        stand_in(draft, sets.values())
     if preset and not any(objects.can_be_scored for objects in sets.values()):
-        raise InputError(
-            f"{os.fspath(folder)}: holds nothing that the preset can score: of one data set it needs embeddings, and "
-            "triplets or matrices of people"
-        )
+        needed = "of one data set it needs embeddings, and triplets or matrices of people"
+        raise InputError(f"{os.fspath(folder)}: holds nothing that the preset can score: {needed}")
     if not draft.images and not any(objects.models for objects in sets.values()):
         raise InputError(f"{os.fspath(folder)}: holds no embeddings and no images that a study could take")
     base = os.fspath(folder if relative_to is None else relative_to)
@@ -57,35 +53,6 @@ def draft_study(folder: PathLike, relative_to: PathLike | None = None, preset: s
         draft.models.update(draft.preset["example"])
     plan_steps(draft, _facts_of_paper(draft, sets, base) if preset else _facts_of(draft, sets, [*draft.models], ""))
     return draft
-
-
-def _published() -> dict[str, tuple[str, ...]]:
-    """The published data sets that are on this machine, with what they hold."""
-    from pyalign.datasets.dataset import list_datasets
-
-    try:
-        return {known.name: known.parts for known in list_datasets().datasets if known.is_here}
-    except (InputError, OSError):
-        return {}
-
-
-def _stand_in(draft: Draft, objects: Objects, published: Mapping[str, tuple[str, ...]]) -> None:
-    """Judgments or triplets of a published data set, for embeddings of its objects without a file of people."""
-    name, _, part = objects.name.partition("-")
-    known = next((dataset for own, *_, dataset in SETS if own == name), "")
-    if not objects.models or known not in published:
-        return
-    spec = f"dataset:{known}{f'::{part}' if part else ''}"
-    for held, tables, fits, what in (
-        ("triplets", objects.sets["triplets"], True, f"triplets{objects.of}"),
-        ("judgments", objects.sets["human"], part or name not in PARTS, f"matrices of people about {objects.title}"),
-        ("categories", objects.sets["categories"], name not in (CIFAR, *PARTS), f"categories{objects.of}"),
-    ):
-        if held in published[known] and fits and not tables:
-            tables.append({"file": spec})
-            draft.recognized.append(f"{spec}: {what}, which are on this machine")
-    if "names" in published[known] and not objects.names and name == THINGS:
-        objects.names = spec
 
 
 def _enter(draft: Draft, objects: Objects, base: str) -> None:
@@ -98,9 +65,8 @@ def _enter(draft: Draft, objects: Objects, base: str) -> None:
     _enter_models(draft, objects, base)
     kinds = {"triplets": "item_names", "human": "names", "dimensions": "names"}
     sets = {kind: [{**table, **({kinds[kind]: objects.names} if objects.names and kind in kinds else {})}
-                   for table in tables] for kind, tables in objects.sets.items()}
-    if objects.name not in OWN:
-        del sets["dimensions"]
+                   for table in tables] for kind, tables in objects.sets.items()
+            if kind != "dimensions" or objects.name in OWN}
     for kind, tables in sets.items():
         if tables:
             draft.sets[kind][objects.name] = tables
@@ -159,9 +125,6 @@ def _opened(base: str, spec: str, load: Callable[..., Any], **options: Any) -> A
         return None
 
 
-# What the steps of a preset can ask for
-
-
 def _facts_of(draft: Draft, sets: Mapping[str, Objects], models: list[str], main: str) -> dict[str, Any]:
     """Models by name, and whether there are sets; main: the data set that most steps are about."""
     triplets, human, dimensions, categories = (draft.sets[kind].get(main) for kind in KINDS)
@@ -172,8 +135,7 @@ def _facts_of(draft: Draft, sets: Mapping[str, Objects], models: list[str], main
         "triplets": triplets, "human": human, "who": says_who(table),
         "plain": triplets and "weight_column" not in table, "categories": categories,
         "dimensions": models and dimensions, "concepts": models and (dimensions or categories),
-        # the models that scores of several steps are of, and these scores.
-        "own": {*models}, "others": {},
+        "own": {*models}, "others": {},  # the models that scores of several steps are of, and these scores
     }
 
 
@@ -184,12 +146,11 @@ def _facts_of_paper(draft: Draft, sets: Mapping[str, Objects], base: str) -> dic
     models = [*map(things.called, things.models)] if THINGS in triplets else []
     known, families = _known(draft, models, base) if models else (0, [])
     of_layers = {model: layers for model, layers in things.models.items() if len(layers) > 1}
-    facts = _facts_of(draft, sets, models, THINGS)
     repeated = _repeated(base, triplets[THINGS][0]) if THINGS in triplets else 0.0
     answered = ANSWERED if ANSWERED in triplets else THINGS if repeated >= OFTEN else ""
     return {
-        **facts, "own": {*things.models}, "repeated": repeated > 0, "answered": answered if models else "",
-        "fitted": things.fitted,
+        **_facts_of(draft, sets, models, THINGS), "own": {*things.models}, "fitted": things.fitted,
+        "repeated": repeated > 0, "answered": answered if models else "",
         "logits": [name for model in of_layers if (name := things.called(f"{LOGITS}/{model}")) in draft.models],
         "layers": [things.called(model, layer) for model, layers in of_layers.items() for layer in layers if layer],
         "cifar100": [*map(cifar.called, cifar.models)] if CIFAR in triplets else [],
@@ -197,7 +158,7 @@ def _facts_of_paper(draft: Draft, sets: Mapping[str, Objects], base: str) -> dic
             {"set": name, "title": title, "published": published, "of_set": []} for name, _, title, published in SETS
             if name in OF_PAPERS and name not in {own.partition("-")[0] for own in judged}],
         "known": known, "few_known": known < FEWEST_KNOWN, "families": families or None,
-        "limit": 8 if facts["dimensions"] else None,
+        "limit": 8 if models and dimensions.get(THINGS) else None,
         "vice": next((name for name in dimensions if "vice" in dimensions[name][0]["file"].lower()), THINGS),
         "each_model": [_mapped(draft, sets, things, model) for model in things.models] if models else [],
     }
@@ -233,12 +194,16 @@ def _mapped(draft: Draft, sets: Mapping[str, Objects], things: Objects, model: s
     main = main_layer(things.models[model])
     item = things.models[model][main]
     width = item.shape[1]
-    same = [(things, item), *((objects, other) for objects in sets.values() if objects is not things
-                              and (other := _same_layer(draft, objects, model, main)) is not None)]
+    same = [(things, item)]
+    for objects in sets.values():  # of which the same layer stands for the model
+        layers = objects.models.get(model) if objects is not things and objects.called(model) in draft.models else None
+        other = main_layer(layers) if layers else main
+        if layers and ("" in (main, other) or other.lower() == main.lower()):
+            same.append((objects, layers[other]))
     most = max((other for _, other in same[1:] if other.shape[1] == width), key=lambda other: other.shape[0],
                default=item)
-    published, why_not = _published_map(model, width)
-    half = batches_of_half(item.shape[0]) if most is item else {}
+    published, why_not = map_for((row_of(model) or {"names": ""})["names"].split(), width)
+    half = LocalOptions.of_half(item.shape[0]) if most is item else {}
     return {
         "model": things.called(model), "other_images": most.spec, "batch_size": None, "batches": None, **half,
         "published": published, "published_map": f"{PUBLISHED_MAP}{published}" if published else "",
@@ -248,35 +213,3 @@ def _mapped(draft: Draft, sets: Mapping[str, Objects], things: Objects, model: s
              f"take {width:,}"} for objects, other in same
         ],
     }
-
-
-def _same_layer(draft: Draft, objects: Objects, model: str, layer: str) -> Item | None:
-    """The embeddings of the objects of another data set by what stands for a model, if it is the same layer."""
-    layers = objects.models.get(model, {})
-    if objects.called(model) not in draft.models or not layers:
-        return None
-    other = main_layer(layers)
-    return layers[other] if "" in (layer, other) or other.lower() == layer.lower() else None
-
-
-def batches_of_half(n: int) -> dict[str, int]:
-    """The options by which a fit keeps the neighbors of half of n images, so that the others show what it keeps."""
-    batches = -(-n // (2 * LocalOptions.batch_size))
-    size = -(-n // (2 * batches))
-    return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
-
-
-def _published_map(model: str, features: int) -> tuple[str, str]:
-    """The name under which gLocal has published a map of a model, "" unless it is on this machine and fits; why not."""
-    row = row_of(model)
-    name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
-    if not name:
-        return "", ""
-    try:
-        if not place_of(name).exists():
-            return "", f" is not on this machine; `pyalign transfer FILE --transform {PUBLISHED_MAP}{name}` fetches it"
-        taken = load_transform(place_of(name)).weights.shape[0]
-    except (InputError, OSError) as error:
-        return "", f": {one_line(str(error))}"
-    wrong = f" takes {taken:,} features, of {MAPS[name]}; there are {features:,}"
-    return (name, "") if taken == features else ("", wrong)

@@ -1,11 +1,11 @@
 """The reader of presets, `presets/NAME.toml`: the steps that a folder has the data for, and the study file.
 
-A preset has a `head`, which opens the study file, and `steps` as a study has them. A step speaks of what a folder has,
-its facts: "models and no names" in `when` are needed or the step is left out, `needs` says of each what is missing
-without it, and ``{fact}`` in a text stands for it; "several models" are two at least. A step with `missing` is none:
-it says what is missing. An option or a row of a table that is nothing but an empty fact is left out. `each` repeats a
-step, with the steps inside it, for each of several. `example` is a model where a folder has none, and `tail` closes
-the study file.
+A preset has a `head`, which opens the study file, and `steps`: a function with what it shows, which is called `what`
+where both have one name, and `options`. A step speaks of what a folder has, its facts: "models and no names" in `when`
+are needed or the step is left out, `needs` says of each what is missing without it, and ``{fact}`` in a text stands for
+it; "several models" are two at least. A step with `missing` is none: it says what is missing. `label` names its scores
+where another step relates them. What is nothing but an empty fact is left out. `each` repeats a step, with the steps
+inside it, for each of several. `example` is a model where a folder has none, `tail` closes the study file.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ TOP = {
     "images": "of the objects: pictures in the report",
     "metadata": "a table of models: model, family, objective, ...; of others: pyalign models list --metadata",
 }
-MISSING = """\
-# What is not here, and what it would take; the page says it too. A step of that name takes the place of its line.
-[missing]"""
+KEYS = {"each", "when", "needs", "missing", "label", "options", "chosen", "steps"}  # of a step, but for its function
 LONGEST = 100  # letters of a line of a list; longer ones have a line for each entry
 UNFIT = str.maketrans("/\\:", "---")  # in names of steps
 
@@ -87,10 +85,8 @@ class Draft:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know: files without a role, and what is missing."""
-        return (
-            *(f"not known: {fact}" for fact in self.unknown),
-            *(f"missing: {name}: {reason}" for name, reason in self.missing.items()),
-        )
+        missing = (f"missing: {name}: {reason}" for name, reason in self.missing.items())
+        return (*(f"not known: {fact}" for fact in self.unknown), *missing)
 
     @property
     def text(self) -> str:
@@ -110,7 +106,8 @@ class Draft:
         for step in self.steps:
             lines += ["", *step.lines]
         if self.missing:
-            lines += ["", MISSING]
+            said = "the page says it too. A step of that name takes the place of its line."
+            lines += ["", f"# What is not here, and what it would take; {said}", "[missing]"]
             lines += [f"{key_of(name)} = {quoted(one_line(reason))}" for name, reason in self.missing.items()]
         return "\n".join([*lines, self.preset.get("tail", "")])
 
@@ -145,16 +142,17 @@ def _plan(draft: Draft, called: str, entry: Mapping[str, Any], facts: Mapping[st
 
 def _step(draft: Draft, entry: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> PresetStep:
     options = _filled(entry.get("options", {}), facts)
-    function, models = entry.get("function", name), options.get("models", ())
+    (function, what), = ((key, value) for key, value in entry.items() if key not in KEYS)
+    function, models = name if function == "what" else function, options.get("models", ())
     if function == "compare" and len(models) == 1:
         function = "score"
-    if "score" in entry and len({model.rpartition("/")[2] for model in models} & facts["own"]) > 1:
-        facts["others"][entry["score"].format_map(facts)] = f"step:{name}"
+    if "label" in entry and len({model.rpartition("/")[2] for model in models} & facts["own"]) > 1:
+        facts["others"][entry["label"].format_map(facts)] = f"step:{name}"
     for kind, chosen in entry.get("chosen", {}).items():  # where the step would have to choose
         sets, wanted = draft.sets[kind], chosen.format_map(facts)
         if not {*sets} <= {wanted}:
             options[kind] = wanted if wanted in sets else "none"
-    return PresetStep(name, function, entry["what"].format_map(facts), options)
+    return PresetStep(name, function, what.format_map(facts), options)
 
 
 def _holds(words: str, facts: Mapping[str, Any]) -> bool:
@@ -180,10 +178,5 @@ def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """A name that is not taken, with a number behind it if need be.
-
-    Example:
-        >>> free_name("clip", []), free_name("clip", ["clip", "clip 2"])
-        ('clip', 'clip 3')
-    """
+    """A name that is not taken, with a number behind it if need be."""
     return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)

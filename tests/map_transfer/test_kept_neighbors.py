@@ -13,9 +13,9 @@ import pyalign
 from pyalign.data import Embeddings, KeptRows, TrainedOn, Transform
 from pyalign.data.provenance import fingerprint
 from pyalign.map_transfer.transfer_result import KEPT, VOTES
+from pyalign.probing.parameters import LocalOptions
 from pyalign.report.page.sections.concepts import transfer as section
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.study.preset import batches_of_half
 
 N, K = 60, 4
 NAMES = tuple(f"stimuli/object {k}.png" for k in range(N))
@@ -169,7 +169,7 @@ def test_a_fit_without_other_embeddings_or_weight_kept_none():
 
 
 def test_only_the_embeddings_in_batches_are_kept_so_that_the_others_can_be_measured():
-    options = batches_of_half(N)
+    options = LocalOptions.of_half(N)
     fit = pyalign.fit_probe(X, TRIPLETS, penalty=1.0, norm="identity", other_embeddings=X, tolerance=0.1, **options)
     assert len(fit.transform.trained.kept.hashes) == len(fit.transform.trained.kept.names) == N // 2
     found = run(fit.transform)
@@ -181,7 +181,7 @@ def test_the_names_that_are_kept_are_those_of_the_rows_that_are_kept():
     names = tuple(f"image {k}" for k in np.random.default_rng(0).permutation(len(X)))
     others = pyalign.Embeddings(X, names)
     fit = pyalign.fit_probe(
-        X, TRIPLETS, penalty=1.0, norm="identity", other_embeddings=others, tolerance=0.1, **batches_of_half(len(X))
+        X, TRIPLETS, penalty=1.0, norm="identity", other_embeddings=others, tolerance=0.1, **LocalOptions.of_half(len(X))
     )
     kept = fit.transform.trained.kept
     by_hash, by_name = kept.shared(X, None), np.isin(names, list(kept.names))
