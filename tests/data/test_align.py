@@ -112,14 +112,12 @@ def test_of_a_stated_order_items_that_no_triplet_names_need_no_row():
     [
         (X, [["a", "b", "c"]], "embeddings: the triplets hold names; give the rows' names: Embeddings(x, names)"),
         (
-            Embeddings(X, source="x.npy"),
-            [["a", "b", "c"]],
+            Embeddings(X, source="x.npy"), [["a", "b", "c"]],
             "x.npy: the triplets hold names; give the rows' names: load_embeddings(..., names=names)",
         ),
         (named(np.arange(3)), [list(NAMES[1:4])], "no row is named 'item 3' (1 of 3 items have no row)"),
         (
-            X[:5],
-            stated(np.array([[0, 1, 2]])),
+            X[:5], stated(np.array([[0, 1, 2]])),
             "embeddings: has 5 rows and no names, 7 items are named: which row is whose?",
         ),
         (named(np.arange(6)), stated(np.array([[0, 1, 6]])), "no row is named 'item 6' (1 of 3 items have no row)"),

@@ -33,12 +33,8 @@ def by_a_plain_loop(values, objects, how):
 
 
 @given(
-    names=images(),
-    how=st.sampled_from(module.HOW),
-    dtype=st.sampled_from(FLOATS),
-    chunk=st.sampled_from([1, 7, 999]),
-    known=st.booleans(),
-    seed=st.integers(0, 99),
+    names=images(), how=st.sampled_from(module.HOW), dtype=st.sampled_from(FLOATS), chunk=st.sampled_from([1, 7, 999]),
+    known=st.booleans(), seed=st.integers(0, 99),
 )
 def test_rows_are_those_of_a_plain_loop(monkeypatch, names, how, dtype, chunk, known, seed):
     monkeypatch.setattr(module, "CHUNK", chunk)

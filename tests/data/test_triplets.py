@@ -103,9 +103,7 @@ def test_they_behave_as_an_array():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda names: names.tolist(),
-        lambda names: names,
-        lambda names: names.astype(object),
+        lambda names: names.tolist(), lambda names: names, lambda names: names.astype(object),
         lambda names: pytest.importorskip("pandas", reason="pandas is not installed").DataFrame(names),
         lambda names: Triplets(as_triplet_data(names).values, as_triplet_data(names).names),
     ],

@@ -38,10 +38,7 @@ def by_list(rows):
 
 @settings(max_examples=12)
 @given(
-    st.integers(1, 12),
-    st.integers(1, 40),
-    st.sampled_from([0.0, 0.2, 0.45, 1.0]),
-    st.sampled_from([0.0, 0.05, 0.5]),
+    st.integers(1, 12), st.integers(1, 40), st.sampled_from([0.0, 0.2, 0.45, 1.0]), st.sampled_from([0.0, 0.05, 0.5]),
     seeds,
 )
 def test_each_list_has_its_own_shared_and_repeated_triplets(people, trials, shared, repeated, seed):

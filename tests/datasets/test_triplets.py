@@ -316,10 +316,7 @@ def test_takes_no_more_memory_than_the_result_and_256_mb(way):
 @pytest.mark.parametrize("way", WAYS)
 def test_ctrl_c_ends_a_long_draw_before_it_is_done(way):
     process = subprocess.Popen(
-        [sys.executable, "-c", DRAW, "1 << 27", WAYS[way]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", DRAW, "1 << 27", WAYS[way]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=os.sep,
     )
     try:

@@ -215,9 +215,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 PLACES = [
-    *[(key,) for key in MANIFEST],
-    *[("layers", 0, key) for key in MANIFEST["layers"][0]],
-    ("layers", 0), ("layers", 1, "shape", 0), ("layers", 1, "shape", 1),
+    *[(key,) for key in MANIFEST], *[("layers", 0, key) for key in MANIFEST["layers"][0]], ("layers", 0),
+    ("layers", 1, "shape", 0), ("layers", 1, "shape", 1),
 ]
 
 

@@ -109,8 +109,7 @@ sys.exit(main(["describe", large]))
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(),
-        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"),
         OSError("Can't read data (memory allocation failed for raw data chunk)"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8000000000 bytes."),
         RuntimeError("unable to mmap 8000000000 bytes from file <x.pt>: Cannot allocate memory (12)"),

@@ -136,17 +136,9 @@ def test_a_pickle_that_runs_a_command_is_refused_and_does_not_run(tmp_path, refu
 @pytest.mark.parametrize(
     "value",
     [
-        collections.OrderedDict(a=1),
-        {1, 2}.__class__,
-        io.BytesIO(b"x"),
-        np.load,
-        np.array([["a", "b"]], dtype=object),
-        np.array([[1, 2]], dtype="f4,f4"),
-        np.array([["a", "b"]]),
-        np.ma.masked_array([[1.0]], mask=[[True]]),
-        np.random.default_rng(0),
-        Run(getattr, "text", "upper"),
-        Run(eval, "1"),
+        collections.OrderedDict(a=1), {1, 2}.__class__, io.BytesIO(b"x"), np.load, np.array([["a", "b"]], dtype=object),
+        np.array([[1, 2]], dtype="f4,f4"), np.array([["a", "b"]]), np.ma.masked_array([[1.0]], mask=[[True]]),
+        np.random.default_rng(0), Run(getattr, "text", "upper"), Run(eval, "1"),
     ],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
@@ -221,8 +213,7 @@ COLLIDING = b"".join(b"\x8a\x0b" + (((1 << 61) - 1) * k).to_bytes(11, "little") 
         (b"\x80\x04}(G" + bytes(8) + b"Nu.", "a key 0.0; keys are text"),
         (b"\x80\x04\x8f.", "an instruction 143 for objects"),
         pytest.param(b"\x80\x04]" + b"]" * 2_000_001 + b".", "more than 2000000 instructions", marks=pytest.mark.slow),
-        (b"\x80\x04])R.", "a call of what is no function"),
-        (b"\x80\x04}]b.", "a state for what has none"),
+        (b"\x80\x04])R.", "a call of what is no function"), (b"\x80\x04}]b.", "a state for what has none"),
         (b"\x80\x04X\xff\xff\xff\x7f", "it ends early"),
         (RECONSTRUCT + b"(tR(I1\n(" + b"I1\n" * 40 + b"t" + DTYPE + b"I00\nS'12345678'\ntb.", "without a shape"),
     ],

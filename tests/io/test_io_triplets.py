@@ -130,8 +130,7 @@ def test_a_choice_column_says_which_item_goes_last(npy, base, told):
 
 @given(
     items=hnp.arrays("int32", st.tuples(st.integers(1, 20), st.just(3)), elements=st.integers(0, 10**9)),
-    at=st.permutations(range(4)),
-    draw=st.data(),
+    at=st.permutations(range(4)), draw=st.data(),
 )
 @settings(max_examples=60)
 def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, items, at, draw):
@@ -154,8 +153,7 @@ def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, it
         ([1, 2, 1], None, "say choice_base=0 or choice_base=1"),
         ([2, 2, 2], None, "say choice_base=0"),
         (
-            [0, 3, 1],
-            None,
+            [0, 3, 1], None,
             "in 2 rows; row 1 (from 0) holds '3', which is no item of its row and no place counted from 0",
         ),
         ([1, 2, 4], None, "row 2 (from 0) holds '4', which is no item of its row and no place counted from 0"),

@@ -181,7 +181,8 @@ def test_the_names_that_are_kept_are_those_of_the_rows_that_are_kept():
     names = tuple(f"image {k}" for k in np.random.default_rng(0).permutation(len(X)))
     others = pyalign.Embeddings(X, names)
     fit = pyalign.fit_probe(
-        X, TRIPLETS, penalty=1.0, norm="identity", other_embeddings=others, tolerance=0.1, **LocalOptions.of_half(len(X))
+        X, TRIPLETS, penalty=1.0, norm="identity", other_embeddings=others, tolerance=0.1,
+        **LocalOptions.of_half(len(X)),
     )
     kept = fit.transform.trained.kept
     by_hash, by_name = kept.shared(X, None), np.isin(names, list(kept.names))
