@@ -37,10 +37,10 @@ def checked(function: Function) -> Function:
         rules = _rules_of(function)
         for name in rules.keys() & named:
             named[name] = rules[name](named[name], name)
-        pairs = zip(given, chain(placed, repeat("")), strict=False)
+        pairs = zip(given, chain(positional, repeat("")), strict=False)
         return function(*(rules[name](value, name) if name in rules else value for value, name in pairs), **named)
 
-    placed = function.__code__.co_varnames[: function.__code__.co_argcount]
+    positional = function.__code__.co_varnames[: function.__code__.co_argcount]
     return cast(Function, call)
 
 
@@ -328,8 +328,8 @@ def require_square(shape: tuple[int, ...]) -> None:
 
 def is_symmetric(matrix: Array) -> bool:
     """Whether a square matrix, an array or a tensor, is its transpose, but for rounding."""
-    apart, most = apart_from_transpose(matrix)
-    return not bool(apart > most)  # NaN is reported elsewhere
+    asymmetry, most = apart_from_transpose(matrix)
+    return not bool(asymmetry > most)  # NaN is reported elsewhere
 
 
 def apart_from_transpose(matrix: Array) -> tuple[Any, Any]:

@@ -79,8 +79,8 @@ def gamma_of(sigma: float) -> float:
 
 def _over_distance(g: Any, s: Any, gamma: Any, xp: Any) -> Any:
     """g / |x - y|, 0 where there is no distance."""
-    apart = s < 0
-    return xp.where(apart, g / xp.where(apart, -s, 1.0), 0.0)
+    differ = s < 0
+    return xp.where(differ, g / xp.where(differ, -s, 1.0), 0.0)
 
 
 def _rbf_slope(g: Any, s: Any, gamma: Any, xp: Any) -> Any:

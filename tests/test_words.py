@@ -73,6 +73,18 @@ PAGES = DOCS | {  # of pages only
     r"\b(?:many|new|of|by) people\b|\bpeople's\b|\b(?:raters?|respondents?|observers?)\b": "participants",
     r"\bpictures? of (?:results?|a result|a command)\b|\btold apart\b|\bto know first\b|\bmaps? wins?\b": "chart, gain",
 }
+PLAIN = {  # of all strings and docstrings, those of private code too
+    r"\btold\b": "recognized, given",
+    r"\bapart\b(?! from| by)(?<!bytes apart)(?<!elements apart)": "distinguished, separate",
+    r"\baside\b|\bdesks?\b": "separate, CPU",
+    r"\bcertificat\w+|\bcertif(?:y|ies|ied)\b": "duality gap",
+    r"\bto know first\b|\bmaps? wins?\b": "gain",
+}
+# Names that say nothing of what they hold. Kernels, whose sources are hashed, keep theirs.
+PRIVATE = re.compile(
+    r"^found$|(?<![a-z])(?:told|apart(?!_from)|aside|desk|placed|certificates?|certified)(?![a-z])", re.IGNORECASE
+)
+NOT_NAMED = ("backends", "ops", "report")
 STYLE_PAGE = "### Words"  # of CONTRIBUTING.md, which names the words that are to be avoided
 
 # A file and a part of the sentence in which a word is meant as it stands.
@@ -188,6 +200,26 @@ def test_docstrings_of_public_names_are_in_the_words_of_the_field():
         lines = (line for line in (text or "").splitlines() if not line.lstrip().startswith((">>>", "...")))
         wrong += [f"{name}: {word}" for word in broken(re.sub(r"`+[^`]*`+", "", "\n".join(lines)), DOCS)]
     assert not wrong, "\n".join(dict.fromkeys(wrong))
+
+
+def names_of(path):
+    """(line, name) of the names in a module's code, those in f-strings too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for field in ("id", "arg", "attr", "name"):
+            if isinstance(name := getattr(node, field, None), str):
+                yield getattr(node, "lineno", 0), name
+
+
+def test_names_strings_and_docstrings_of_all_code_are_in_plain_words():
+    wrong = []
+    for path in sorted((ROOT / "pyalign").rglob("*.py")):
+        file = path.relative_to(ROOT)
+        if file.parts[1] not in NOT_NAMED:
+            wrong += [f"{file}:{line}: {name}" for line, name in names_of(path) if PRIVATE.search(name)]
+        texts = ((node.lineno, literal(node)) for node in ast.walk(ast.parse(path.read_text())) if literal(node))
+        if file.parts[1] != "report":
+            wrong += [f"{file}:{line}: {word}" for line, text in texts for word in broken(text, PLAIN)]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize(

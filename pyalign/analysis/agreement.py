@@ -84,8 +84,8 @@ def agreement(
 
     Example:
         >>> x = np.array([[2.0, 0.0], [1.8, 0.4], [0.0, 2.0], [0.6, 0.6]])
-        >>> found = agreement(x, [[0, 1, 2], [1, 2, 3]], answers=[[3, 2, 45], [15, 30, 5]], measure="dot")
-        >>> round(found.share_pearson, 3), found.accuracy, round(found.js_distance, 3)
+        >>> result = agreement(x, [[0, 1, 2], [1, 2, 3]], answers=[[3, 2, 45], [15, 30, 5]], measure="dot")
+        >>> round(result.share_pearson, 3), result.accuracy, round(result.js_distance, 3)
         (0.948, 0.75, 0.096)
     """
     progress = reporter(progress)

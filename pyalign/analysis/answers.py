@@ -238,9 +238,9 @@ def run_anchored(
         >>> from pyalign.measures import get_measure
         >>> from pyalign.ops.triplets import ready_inputs
         >>> ready = ready_inputs(np.eye(3)[[0, 0, 1]], [[0, 1, 2], [0, 2, 1]])
-        >>> found = run_anchored(ready, get_measure("cosine"), temperature=1.0, choices=True, probabilities=True,
+        >>> result = run_anchored(ready, get_measure("cosine"), temperature=1.0, choices=True, probabilities=True,
         ...     similarities=False)
-        >>> found.choices, found.sums.right, found.probabilities.round(3)
+        >>> result.choices, result.sums.right, result.probabilities.round(3)
         (array([1, 2], dtype=int8), (1, 0, 0), array([[0.731, 0.269],
                [0.269, 0.731]]))
     """

@@ -159,10 +159,10 @@ def _of_names(a: np.ndarray, triplets: Triplets, unreadable: Policy) -> Chosen:
     _require_length(a.shape, len(triplets), alternatives_of(triplets.task))
     if triplets.names is None:
         raise InputError(f"choices hold names, the triplets do not: {ITEM_NAMES}")
-    found = named_choices(a, triplets, unreadable)
-    present = ~(found.empty | found.unknown)
-    n_none = int(found.none.sum())
-    return Chosen("names", present, *_decided(found.at, found.none), n_none, empty=found.empty, notes=found.notes)
+    named = named_choices(a, triplets, unreadable)
+    present = ~(named.empty | named.unknown)
+    n_none = int(named.none.sum())
+    return Chosen("names", present, *_decided(named.at, named.none), n_none, empty=named.empty, notes=named.notes)
 
 
 def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> Chosen:

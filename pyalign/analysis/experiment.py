@@ -100,14 +100,14 @@ class ExperimentPlan(Result):
             low, high = (100 * one for one in self.power_range)
             range_of = f" ({low:.0f} to {high:.0f}% within the 95% ranges of the components of the pilot, on average "
             range_of += f"{100 * design.assurance:.0f}%)"
-        found = "a true difference" if self.figure != "accuracy" else "a true difference from a fixed value"
+        claim = "a true difference" if self.figure != "accuracy" else "a true difference from a fixed value"
         return (
             f"We will collect {design}. Triplets are of three different objects, drawn at random. The variance "
             f"components of the {self.figure} were {source}: {parts}. The standard error of the {self.figure} "
             f"is then expected to be {100 * design.standard_error:.2f} percentage points, and its "
             f"{100 * self.confidence:g}% interval {100 * design.width:.1f} points wide. Intervals generalize over "
             f"{over}. A two-sided test at the {100 * (1 - self.confidence):.3g}% level, by "
-            f"Student's t with {design.degrees_of_freedom:.0f} degrees of freedom, will find {found} "
+            f"Student's t with {design.degrees_of_freedom:.0f} degrees of freedom, will find {claim} "
             f"of {100 * self.difference:.3g} percentage points with a power of {100 * design.power:.0f}%{range_of}. "
             f"Computed with pyalign {__version__}."
         )

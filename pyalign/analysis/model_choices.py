@@ -75,22 +75,22 @@ class ModelChoices:
 
     def of_rows(self, rows: np.ndarray, t: int) -> ModelChoices:
         """The choices on the rows (k,) out of t triplets."""
-        found = {name: _checks.as_array(one, name, "(t,)") for name, one in self.choices.items()}
-        for name, one in found.items():
+        arrays = {name: _checks.as_array(one, name, "(t,)") for name, one in self.choices.items()}
+        for name, one in arrays.items():
             if one.shape[:1] != (t,):
                 raise InputError(f"{name}: choices must have one entry per triplet, {t:,}; got shape {one.shape}")
-        return replace(self, choices={name: one[rows] for name, one in found.items()})
+        return replace(self, choices={name: one[rows] for name, one in arrays.items()})
 
     def read(self, triplets: Triplets, host: HostBackend) -> dict[str, Chosen]:
         """What became of each triplet with each model."""
-        found = {}
+        chosen = {}
         for name, choices in self.choices.items():
             try:
-                found[name] = as_chosen(choices, triplets, self.base, host, self.unreadable)
-                found[name].require_answers(self.nan_policy)
+                chosen[name] = as_chosen(choices, triplets, self.base, host, self.unreadable)
+                chosen[name].require_answers(self.nan_policy)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
-        return found
+        return chosen
 
 
 @dataclass(frozen=True, eq=False)

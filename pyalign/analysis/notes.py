@@ -215,12 +215,12 @@ def notes_on_order(
     x = one.x if x is None or one is not aligned else x
     if one.triplets.task != ODD_ONE_OUT or not one.triplets.answered:
         return ()
-    found: list[Support] = []
+    supports: list[Support] = []
     stated = one.triplets.numbered and one.triplets.names is not None and len(one.triplets.names) == len(x)
     numbers, features = one.triplets.values if stated else None, not isinstance(one.embeddings, Similarities)
     with suppress(InputError):  # rows that are not finite, pairs without a value
-        found = list(support_of_orders(x, one.index, numbers, features, confirm))
-    worst = min(found, key=lambda support: support.ratio, default=None)
+        supports = list(support_of_orders(x, one.index, numbers, features, confirm))
+    worst = min(supports, key=lambda support: support.ratio, default=None)
     if worst is None or abs(worst.ratio) < BEYOND or (worst.ratio > 0 and not confirm):
         return ()
     verdict, points = "support" if worst.ratio > 0 else "contradict", 100 * abs(worst.otherwise - worst.accuracy)

@@ -71,8 +71,8 @@ def permutation_test(
     Example:
         >>> x = np.random.default_rng(0).normal(size=(20, 3))
         >>> triplets = np.stack([np.random.default_rng(k).permutation(20)[:3] for k in range(200)])
-        >>> found = permutation_test(x, triplets, n_permutations=99)
-        >>> found.null_ci[0] < 1 / 3 < found.null_ci[1], found.p_value > 0.01
+        >>> result = permutation_test(x, triplets, n_permutations=99)
+        >>> result.null_ci[0] < 1 / 3 < result.null_ci[1], result.p_value > 0.01
         (True, True)
     """
     progress = reporter(progress)

@@ -100,11 +100,11 @@ class Asked:
             numbers = effective_numbers(clusters, plan.by)
             single = () if errors is None else notes_on_objects(score.accuracy, errors, aligned)
             notes = (*score.notes, *notes_on_few(numbers), *single)
-            told = Inference.of(plan, **low_values(numbers), **({"seed": None} if plan.closed else {}))
-            told = replace(told, over=None, method=None, level=None) if ci is None else told
+            inference = Inference.of(plan, **low_values(numbers), **({"seed": None} if plan.closed else {}))
+            inference = replace(inference, over=None, method=None, level=None) if ci is None else inference
             score = replace(
                 score, accuracy=Estimate(score.accuracy, ci), cross_entropy=Estimate(score.cross_entropy, nats_ci),
-                notes=notes, inference=told,
+                notes=notes, inference=inference,
             )
             if errors is not None and clusters.weights is None:  # components are of answers that count the same
                 score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
@@ -193,8 +193,8 @@ def score_choices(
 
     Example:
         >>> triplets = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
-        >>> found = score_choices([2, 0, -1], triplets)
-        >>> round(found.accuracy, 3), found.n_ties, found.cross_entropy
+        >>> result = score_choices([2, 0, -1], triplets)
+        >>> round(result.accuracy, 3), result.n_ties, result.cross_entropy
         (0.444, 1, None)
         >>> round(score_choices([[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]], triplets).cross_entropy, 3)
         0.916

@@ -135,7 +135,7 @@ def _parser(first: str = "") -> Parser:
     known = [entry for entry in entries() if not first or entry.command.startswith(first + " ")]
     width = 2 + max(len(entry.command) for entry in known)
     room = max(24, get_terminal_size().columns - 2 - width)
-    apart = "\n" + " " * (2 + width)
+    indent = "\n" + " " * (2 + width)
     most = "" if first else "\n  ".join(["what most people need:", *wrap(", ".join(FIRST), room + width)]) + "\n\n"
 
     def epilog(shown: Sequence[Entry], more: str = "") -> str:
@@ -143,7 +143,7 @@ def _parser(first: str = "") -> Parser:
         for before, entry in zip([None, *shown], shown, strict=False):
             if not first and (before is None or before.group != entry.group):
                 lines.append(f"{entry.group}:")
-            lines.append(f"  {entry.command:<{width}}{apart.join(wrap(entry.what, room))}")
+            lines.append(f"  {entry.command:<{width}}{indent.join(wrap(entry.what, room))}")
         listed = "\n".join(lines)
         example = "" if first else f"example:\n  {EXAMPLE}"
         return f"{most}commands (pyalign COMMAND --help says more):\n{listed}\n\n{more}{example}".strip()

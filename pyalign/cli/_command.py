@@ -89,7 +89,7 @@ class Option:
     nargs: str | int | None  # "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
     const: Any  # the value of a flag without a word, with nargs "?".
     group: str  # the heading in the help.
-    # "input" or "output" for files, which are kept apart; "folder" for one to write to; "" for anything else.
+    # "input" or "output" for files, which are kept separate; "folder" for one to write to; "" for anything else.
     role: str
     positional: bool  # whether the values stand by themselves, before the options; with flags, either way.
     exclusive: str  # a name that options share of which one may be given.

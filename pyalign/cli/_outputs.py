@@ -76,7 +76,7 @@ def check_folder(
         folder = images_of(options)
         images = [os.path.join(folder, name) for name in names] if folder else []
         inputs += [path for path in images if os.path.isfile(path)]
-        require_apart(inputs, [*outputs, *(("--out", os.path.join(options.out, name)) for name in names)])
+        require_other_files(inputs, [*outputs, *(("--out", os.path.join(options.out, name)) for name in names)])
     return formats, notes
 
 
@@ -151,7 +151,7 @@ def check_outputs(options: Any) -> None:
                 _check_document(flag, path, suffix)
     if isinstance(options, _options.Output):
         outputs += [("--csv", path) for path in tables_beside(options).values()]
-    require_apart(inputs, outputs)
+    require_other_files(inputs, outputs)
 
 
 def tables_beside(options: _options.Output) -> dict[str, str]:
@@ -184,7 +184,7 @@ def _is_json(path: str) -> bool:
     return True
 
 
-def require_apart(inputs: Iterable[str], outputs: Iterable[tuple[str, str]]) -> None:
+def require_other_files(inputs: Iterable[str], outputs: Iterable[tuple[str, str]]) -> None:
     """Raises when an output would replace an input or another output, or has no place: before the work, not after."""
     taken: dict[str, str] = {}
     for spec in inputs:
@@ -324,7 +324,7 @@ def check(options: Any, resume: bool = False, out: str | None = None) -> None:
     ]
     taken = [path for of_flag in paths(options, "input").values() for path in of_flag]
     outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
-    require_apart(taken, [*outputs, *kept])
+    require_other_files(taken, [*outputs, *kept])
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`pyalign calibrate`: the temperature of choice probabilities, and how well calibrated they are with it; or, at a
 given temperature, how well they agree with the shares of many participants' answers.
 
-`pyalign recover`: can these triplets tell these models apart, and how many would it take?
+`pyalign recover`: can these triplets distinguish these models, and how many would it take?
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ def run_calibrate(options: CalibrateOptions, progress: Progress) -> Outcome:
         if choices:
             given = choices["model_choices"].items()
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
-    found = calibrate(
+    result = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
         ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )
-    results = _inputs.with_labels(found.results, labels)
+    results = _inputs.with_labels(result.results, labels)
     if coverage is not None:
-        found, results = replace(found, coverage=coverage), tuple(replace(one, coverage=coverage) for one in results)
-    return Outcome(replace(found, triplets=options.triplets, results=results), notes=notes)
+        result, results = replace(result, coverage=coverage), tuple(replace(one, coverage=coverage) for one in results)
+    return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)
 
 
 def _agreement(
@@ -177,7 +177,7 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
     for measure in options.measure or ():
         get_measure(measure)
     if len(options.embeddings) < 2:
-        raise InputError("--embeddings must be at least two models to tell apart; got 1")
+        raise InputError("--embeddings must be at least two models to distinguish; got 1")
     labels = _inputs.labeled(options.embeddings, options.labels)
     for flag, values in (("--measure", options.measure), ("--temperature", options.temperature)):
         _check_number(flag, values, len(options.embeddings))
@@ -221,8 +221,8 @@ class CeilingOptions(
 def run_ceiling(options: CeilingOptions, progress: Progress) -> Outcome:
     """Reads, counts."""
     triplets = _inputs.read_triplets(options, answered="ceiling")
-    found = noise_ceiling(triplets, confidence_level=options.confidence_level)
-    return Outcome(replace(found, triplets=options.triplets))
+    result = noise_ceiling(triplets, confidence_level=options.confidence_level)
+    return Outcome(replace(result, triplets=options.triplets))
 
 
 CEILING = Command(CeilingOptions, run_ceiling, "pyalign ceiling -t answers.npy --subject-column 3", about=("triplets",))

@@ -84,7 +84,7 @@ def run_compare(options: CompareOptions, progress: Progress) -> Outcome:
         short = dict(zip(called, labels, strict=True))
         models, choices = _model_choices.renamed(models, choices, short)
     by_model = measures[0] if len(measures) == 1 else dict(zip(models, measures, strict=False))
-    found = compare(
+    result = compare(
         models, triplets, **choices, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
@@ -92,7 +92,7 @@ def run_compare(options: CompareOptions, progress: Progress) -> Outcome:
         choose_best=options.choose_best, progress=progress,
     )
     notes += tuple(f"the differences are in {path}" for path in tables_beside(options).values())
-    return Outcome(replace(found, triplets=options.triplets), notes=notes)
+    return Outcome(replace(result, triplets=options.triplets), notes=notes)
 
 
 def _baseline(options: CompareOptions, called: Sequence[str], labels: Sequence[str] | None) -> str | None:

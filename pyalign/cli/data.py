@@ -23,7 +23,7 @@ from pyalign.analysis.describe.file import FileDescription, FileDescriptions
 from pyalign.analysis.notes import notes_on_order
 from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, given_options, option, paths, refuse_unused
-from pyalign.cli._outputs import require_apart
+from pyalign.cli._outputs import require_other_files
 from pyalign.cli._wording import Wording
 from pyalign.data import KINDS, Embeddings, Transform
 from pyalign.data.align import align, asked_items
@@ -242,7 +242,7 @@ def run_export(options: ExportOptions, progress: Progress) -> Outcome:
     files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(options.out, x, trained)}
     inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
     name_files = [("--out (its names)", path) for path in files if path != options.out]
-    require_apart(inputs, [("--out", options.out), *name_files])
+    require_other_files(inputs, [("--out", options.out), *name_files])
     n, d = x.shape
     names = "no names" if x.names is None else f"names in {next(iter(files))}" if len(files) > 1 else "with names"
     return Outcome(None, files, f"{options.out}: {n:,} x {d:,} {x.dtype}, {names}", notes=(*x.notes, *lost))

@@ -96,19 +96,19 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
     rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--matrix")
-    found = rsa(
+    result = rsa(
         models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
         correction=options.correction, nan_policy=options.nan_policy, missing=options.missing,
         rdms=options.out is not None, backend=options.backend, progress=progress,
     )
     called: dict[str, str] = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
-    found = replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results))
+    result = replace(result, results=tuple(replace(r, label=called.get(r.embeddings)) for r in result.results))
     files: dict[str, Output] = {}
     if options.out is not None:
-        table, categories = {TABLE: found.to_csv()}, _categories(options.categories)
-        files, more = _outputs.folder_files(found, options, table, formats, categories=categories)
+        table, categories = {TABLE: result.to_csv()}, _categories(options.categories)
+        files, more = _outputs.folder_files(result, options, table, formats, categories=categories)
         notes = (*notes, *more)
-    return Outcome(found, files, notes=notes)
+    return Outcome(result, files, notes=notes)
 
 
 def _categories(spec: Spec | None) -> Any:

@@ -204,14 +204,14 @@ def run_objects(options: ObjectsOptions, progress: Progress) -> Outcome:
     models = _models(options)
     given = {name: value for name in ("n_permutations", "seed", "correction")
              if (value := getattr(options, name)) is not None}
-    found = neighborhoods(
+    result = neighborhoods(
         models, None if options.human is None else _inputs.read_embeddings(options.human),
         before=next(iter(models)) if len(models) > 1 else None, categories=read_categories(options.categories),
         dimensions=read_dimensions(options.dimensions, options.dimension_labels), threshold=options.threshold,
         k=options.k, measure=options.measure, ci=_options.plan(options), **given, progress=progress,
     )
-    found = replace(found, human=options.human)
-    return Outcome(found, {} if options.out is None else {options.out: found.objects_csv()})
+    result = replace(result, human=options.human)
+    return Outcome(result, {} if options.out is None else {options.out: result.objects_csv()})
 
 
 OBJECTS = Command(

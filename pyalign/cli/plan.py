@@ -20,7 +20,7 @@ from pyalign.analysis.experiment import ANSWERS, N_OBJECTS, N_SUBJECTS, plan_exp
 from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
-from pyalign.cli._outputs import require_apart, require_new_folder
+from pyalign.cli._outputs import require_new_folder, require_other_files
 from pyalign.data import Embeddings
 from pyalign.data.judgments import KINDS
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
@@ -72,8 +72,8 @@ def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
     """Reads or scores the pilot, and plans."""
     pilot = _pilot(options, progress)
     names = ("difference", "n_objects", "n_subjects", "answers_per_subject", "confidence_level")
-    found = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
-    return Outcome(replace(found, pilot=found.pilot if options.triplets is None else options.triplets))
+    result = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
+    return Outcome(replace(result, pilot=result.pilot if options.triplets is None else options.triplets))
 
 
 def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
@@ -290,7 +290,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
     folder = Path(options.folder)
     if options.embeddings is not None:
         written = [("the output", str(folder / name)) for name in WRITTEN if folder.is_dir()]
-        require_apart([options.embeddings], written)
+        require_other_files([options.embeddings], written)
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
     else:
         x = random_embeddings(options.n_objects, FEATURES, options.seed)

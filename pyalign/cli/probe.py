@@ -242,12 +242,12 @@ def run_transfer(options: TransferOptions, progress: Progress) -> Outcome:
             if not spec.startswith(DATA_SET):
                 raise
             missing.append(LeftOut(spec.removeprefix(DATA_SET), "everything", str(error)))
-    found = transfer(
+    result = transfer(
         _ordered(x, on), maps, on, categories=read_categories(options.categories), k=options.k, measure=options.measure,
         ci=_options.plan(options), missing=options.missing, backend=options.backend, progress=progress,
     )
-    notes = (*found.notes, *(out.note for out in missing))
-    return Outcome(replace(found, embeddings=options.embeddings, left_out=(*missing, *found.left_out), notes=notes))
+    notes = (*result.notes, *(out.note for out in missing))
+    return Outcome(replace(result, embeddings=options.embeddings, left_out=(*missing, *result.left_out), notes=notes))
 
 
 def _set(spec: Spec, options: TransferOptions) -> Any:

@@ -80,8 +80,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     if options.groups is not None and str(options.groups) == "subjects":
         groups = "subjects"
     elif options.groups is not None:
-        found = _inputs.labels_of(options.groups, "group", len(triplets))
-        groups = np.array(found.labels)[found.codes]
+        labeled = _inputs.labels_of(options.groups, "group", len(triplets))
+        groups = np.array(labeled.labels)[labeled.codes]
     elif options.categories is not None:
         groups = _categories(options.categories)
     keep: list[Any] = [

@@ -108,10 +108,10 @@ class Run:
             for k, name in enumerate(names)
             for grouping, parts in both
         ]
-        pairs_apart = [self.pairs] if self.families is None else [self.pairs, self.families.pairs]
+        separate_pairs = [self.pairs] if self.families is None else [self.pairs, self.families.pairs]
         differences = [
             difference
-            for pairs in pairs_apart  # p-values of families are corrected by themselves
+            for pairs in separate_pairs  # p-values of families are corrected by themselves
             for grouping, parts in both
             for difference in differences_of(names, pairs, grouping, parts, self.correction)
         ]

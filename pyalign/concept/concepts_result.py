@@ -142,13 +142,13 @@ class Concepts(OfTask, Result):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Concepts:
         """The result of a document; models have the same number of concepts, and differences are of all of them."""
-        found = from_fields(cls, document)
+        result = from_fields(cls, document)
         for by in BY:
-            numbers = {len(scores.concepts) for scores in found.results if scores.by == by}
-            differences = sum(difference.by == by for difference in found.differences)
+            numbers = {len(scores.concepts) for scores in result.results if scores.by == by}
+            differences = sum(difference.by == by for difference in result.differences)
             if len(numbers) > 1 or 0 < differences < max(numbers, default=0):
                 raise InputError(f"'concepts' of {by} must be the same for all models and their 'differences'")
-        return found
+        return result
 
     @property
     def entropy_bins(self) -> tuple[ConceptScores, ...] | None:

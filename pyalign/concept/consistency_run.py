@@ -201,8 +201,8 @@ def with_same_choices(
         of_both = np.bitwise_or.reduce([bits[a] & bits[partners] for bits in odd])
         columns = np.unpackbits(of_both, axis=1, count=t).T.view(np.int8)
         assert plan is not None
-        found = share_intervals(columns, clusters, dependence, plan)
-        intervals |= {(a, b): ci for b, ci in zip(partners, found, strict=True)}
+        of_partners = share_intervals(columns, clusters, dependence, plan)
+        intervals |= {(a, b): ci for b, ci in zip(partners, of_partners, strict=True)}
     return tuple(
         replace(pair, same_choice=float(same[at]), same_choice_ci=intervals.get(at))
         for pair, at in zip(pairs, places, strict=True)

@@ -77,7 +77,7 @@ def groupings_of(  # noqa: C901
     if by.categories is not None:
         converted = Categories.of(by.categories)
         groupings.append(Grouping.of_categories(converted.labels, converted.of_rows(n, names), index))
-        if not groupings[-1].apart:
+        if not groupings[-1].disjoint:
             notes.append("categories overlap: a triplet counts in each that holds both chosen objects")
     if by.levels is not None:
         fine, coarse = (Categories.of(level).of_rows(n, names) for level in by.levels)
@@ -154,7 +154,7 @@ class Grouping:
     # unassigned ones.
     rows: np.ndarray
     starts: np.ndarray  # (g + 2,) the place in `rows` where each part begins, and the end.
-    apart: bool  # whether each triplet is in exactly one part.
+    disjoint: bool  # whether each triplet is in exactly one part.
 
     @classmethod
     def of_codes(cls, by: Grouped, labels: Sequence[str], codes: np.ndarray) -> Grouping:

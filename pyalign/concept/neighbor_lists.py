@@ -195,8 +195,8 @@ def duplicates_of(
     Two rows of a group may be less similar than that if other rows connect them.
 
     Example:
-        >>> found = duplicates_of(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]]), 0.99, "cosine")
-        >>> [(group.rows, group.exact) for group in found.groups], found.nearest.tolist()
+        >>> result = duplicates_of(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]]), 0.99, "cosine")
+        >>> [(group.rows, group.exact) for group in result.groups], result.nearest.tolist()
         ([((0, 2), False), ((1, 3), True)], [2, 3, 0, 1])
     """
     same = equal_rows(rows)
@@ -213,9 +213,9 @@ def _nearest(n: int, pairs: np.ndarray, values: np.ndarray | None) -> np.ndarray
     row, other = np.concatenate([pairs, pairs[:, ::-1]]).T
     alike = np.zeros(len(row)) if values is None else np.tile(values, 2)
     order = np.lexsort((other, -alike, row))
-    found, first = np.unique(row[order], return_index=True)
+    rows, first = np.unique(row[order], return_index=True)
     nearest = np.full(n, -1)
-    nearest[found] = other[order][first]
+    nearest[rows] = other[order][first]
     return nearest
 
 
@@ -262,10 +262,10 @@ def components(n: int, pairs: np.ndarray) -> np.ndarray:
     while len(pairs):
         ends = root[pairs]
         low, high = ends.min(axis=1), ends.max(axis=1)
-        apart = low < high
-        if not apart.any():
+        joins = low < high
+        if not joins.any():
             break
-        np.minimum.at(root, high[apart], low[apart])
+        np.minimum.at(root, high[joins], low[joins])
         while (root != root[root]).any():
             root = root[root]
     return root

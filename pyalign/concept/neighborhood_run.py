@@ -320,12 +320,12 @@ def hubness_of(counted: Occurrences, k: int) -> dict[str, Any]:
         {'skewness': 0.0, 'robin_hood': 0.0, 'antihubs': 0.0, 'hub_occurrence': 0.0}
     """
     counts, n = counted.counts, len(counted.counts)
-    apart = counts - k
-    apart[np.abs(apart) < 1e-9 * k] = 0.0  # shares that add up to k but for rounding
-    deviation = float(np.sqrt((apart**2).mean()))
+    excess = counts - k
+    excess[np.abs(excess) < 1e-9 * k] = 0.0  # shares that add up to k but for rounding
+    deviation = float(np.sqrt((excess**2).mean()))
     return {
-        "skewness": float((apart**3).mean()) / deviation**3 if deviation else 0.0,
-        "robin_hood": float(np.abs(apart).sum()) / (2 * k * (n - 1)),
+        "skewness": float((excess**3).mean()) / deviation**3 if deviation else 0.0,
+        "robin_hood": float(np.abs(excess).sum()) / (2 * k * (n - 1)),
         "antihubs": float(counted.none.mean()),
         "hub_occurrence": float(counts[counts >= HUB * k].sum()) / (n * k),
     }

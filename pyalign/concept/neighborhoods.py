@@ -91,10 +91,10 @@ def neighborhoods(
         >>> rng = np.random.default_rng(0)
         >>> people = rng.random((60, 5))
         >>> near = people + 0.1 * rng.normal(size=(60, 5))
-        >>> found = pyalign.neighborhoods({"near": near, "other": rng.normal(size=(60, 5))}, people, k=5)
-        >>> found.overlap_chance == 5 / 59, found[0].overlap > 0.5, found[0].p_value
+        >>> result = pyalign.neighborhoods({"near": near, "other": rng.normal(size=(60, 5))}, people, k=5)
+        >>> result.overlap_chance == 5 / 59, result[0].overlap > 0.5, result[0].p_value
         (True, True, 0.001)
-        >>> found.differences[0].p_value < 0.05, found[0].columns["occurrences"].sum()
+        >>> result.differences[0].p_value < 0.05, result[0].columns["occurrences"].sum()
         (True, np.float64(300.0))
     """
     progress = reporter(progress)

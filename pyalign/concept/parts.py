@@ -60,7 +60,7 @@ class Parts:
             progress(grouping.by, k, len(grouping.sizes))
             with np.errstate(invalid="ignore"):
                 estimates = np.stack([credits[:, k] / (CREDIT_UNIT * size), nats[:, k] / size])
-            yield self._part(grouping.part(k), estimates, grouping.apart)
+            yield self._part(grouping.part(k), estimates, grouping.disjoint)
 
     def _part(self, rows: np.ndarray, estimates: np.ndarray, keep: bool) -> Part:
         clusters = self.clusters.take(rows)

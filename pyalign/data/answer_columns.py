@@ -106,7 +106,7 @@ def place_words(headers: Sequence[str]) -> list[dict[str, int]]:
 class Series(NamedTuple):
     """Columns that belong together, such as image1, image2, image3.
 
-    columns: in the order of the words that tell them apart. first_chosen: whether the first is the chosen option.
+    columns: in the order of the words that distinguish them. first_chosen: whether the first is the chosen option.
     """
 
     columns: tuple[int, ...]
@@ -128,7 +128,7 @@ def series_in(header: Sequence[str], size: int) -> list[Series]:
             if {*rest} <= STEMS and (rest or not word.isdecimal()):
                 group = places.setdefault(rest, {})
                 group[word] = -1 if word in group else column  # -1: called the same
-    found: dict[tuple[int, ...], Series] = {}
+    series_of: dict[tuple[int, ...], Series] = {}
     for group in places.values():
         for line in SERIES:
             words = tuple(line.split())
@@ -138,8 +138,8 @@ def series_in(header: Sequence[str], size: int) -> list[Series]:
                 more = len(words[0] + words[-1]) == 2 and bool(ends & {*group})  # a fourth item
                 if not longer and not more:
                     columns = tuple(group[word] for word in words)
-                    found.setdefault(columns, Series(columns, line in FIRST_CHOSEN))
-    return list(found.values())
+                    series_of.setdefault(columns, Series(columns, line in FIRST_CHOSEN))
+    return list(series_of.values())
 
 
 def _continues(words: tuple[str, ...], other: str) -> bool:

@@ -91,26 +91,26 @@ def answer_table(
     Example:
         >>> from pyalign.data.metadata import coded
         >>> columns = [coded(cells) for cells in (["cat", "dog"], ["dog", "car"], ["car", "cat"], ["car", "dog"])]
-        >>> found = answer_table(["left", "middle", "right", "odd"], columns)
-        >>> found.items, found.choice, found.places.tolist()
+        >>> result = answer_table(["left", "middle", "right", "odd"], columns)
+        >>> result.items, result.choice, result.places.tolist()
         ((0, 1, 2), 3, [2, 0])
     """
     columns = [Column.of(k, name, cells) for k, (name, cells) in enumerate(zip(header, values, strict=True))]
     options = {name: value for name, value in (stated or {}).items() if value is not None}
-    found, fault = [], None
+    readings, fault = [], None
     for task, items, chosen in _candidates(columns, header, options):
         try:
-            found.append(_read(task, items, chosen, columns, options))
+            readings.append(_read(task, items, chosen, columns, options))
         except InputError as error:
             fault = fault or error
-    if len(found) > 1 and fault is None and not all(_same(found[0], one) for one in found[1:]):
-        sets = [listing([columns[k].called for k in one.items]) for one in found]
+    if len(readings) > 1 and fault is None and not all(_same(readings[0], one) for one in readings[1:]):
+        sets = [listing([columns[k].called for k in one.items]) for one in readings]
         raise InputError(f"the items may be {' or '.join(sets)}; columns= says which")
-    if not found and fault is not None:
+    if not readings and fault is not None:
         raise fault
-    if not found and names_items(header):
+    if not readings and names_items(header):
         answered_rows(header, values, options)  # raises where most rows are no answers
-    return max(found, key=lambda one: one.lowest is None, default=None)
+    return max(readings, key=lambda one: one.lowest is None, default=None)
 
 
 def _columns(names: Iterable[str]) -> Remedy:
@@ -154,12 +154,12 @@ def _candidates(
         return [(task or ODD_ONE_OUT, items, first)] if known else []
     free = [c for c in columns if c.index not in {_index(header, stated[k]) for k in _STATED if k in stated}]
     names = [c.header if c in free else "" for c in columns]
-    found: list[tuple[str, list[Column], bool]] = []
+    readings: list[tuple[str, list[Column], bool]] = []
     if task in (None, ODD_ONE_OUT):
-        found = [(ODD_ONE_OUT, [columns[k] for k in series.columns], False) for series in series_in(names, 3)]
-        found = [one for one in found if _alike(one[1])]
-        found = [one for one in found if not _say_where(one[1])] or found
-    anchors = [c for c in free if says(c.header, "anchor")] if task in (None, ANCHORED) and not found else []
+        readings = [(ODD_ONE_OUT, [columns[k] for k in series.columns], False) for series in series_in(names, 3)]
+        readings = [one for one in readings if _alike(one[1])]
+        readings = [one for one in readings if not _say_where(one[1])] or readings
+    anchors = [c for c in free if says(c.header, "anchor")] if task in (None, ANCHORED) and not readings else []
     pairs = series_in(names, 2)
     for anchor in anchors:
         of_two = [
@@ -169,17 +169,17 @@ def _candidates(
         ]
         of_two = [one for one in of_two if _alike([anchor, *one[0]])] or [(_others(free, anchor), False)]
         ordered = [one for one in of_two if one[1]] or of_two
-        found += [(ANCHORED, [anchor, *two], first) for two, first in ordered if len(two) == 2]
-    if not found and task in (None, ODD_ONE_OUT):
+        readings += [(ANCHORED, [anchor, *two], first) for two, first in ordered if len(two) == 2]
+    if not readings and task in (None, ODD_ONE_OUT):
         odd = [c for c in free if says(c.header, "odd")]
         by_name = [[columns[k] for k in pair.columns] for pair in pairs]
-        found = [(ODD_ONE_OUT, [*two, c], False) for c in odd for two in by_name if _alike([*two, c])]
-        found = found or [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
-        found = found or [(ODD_ONE_OUT, three, False) for c in odd if len(three := _others(free, c)) == 3]
-    if not found and task is None and any(_rates(c) for c in free):
+        readings = [(ODD_ONE_OUT, [*two, c], False) for c in odd for two in by_name if _alike([*two, c])]
+        readings = readings or [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
+        readings = readings or [(ODD_ONE_OUT, three, False) for c in odd if len(three := _others(free, c)) == 3]
+    if not readings and task is None and any(_rates(c) for c in free):
         of_pairs = [[columns[k] for k in pair.columns] for pair in pairs]
-        found = [(RATINGS, pair, False) for pair in of_pairs if _alike(pair) and len(_others(free, pair[0])) == 1]
-    return found
+        readings = [(RATINGS, pair, False) for pair in of_pairs if _alike(pair) and len(_others(free, pair[0])) == 1]
+    return readings
 
 
 def _say_where(items: Sequence[Column]) -> bool:
@@ -236,8 +236,8 @@ def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = 
 
     Example:
         >>> items = np.array([np.random.default_rng(k).permutation(9)[:3] for k in range(96)])
-        >>> found = unnamed_table([*items.T, np.arange(96) // 8])
-        >>> found.items, found.subject, unnamed_table([np.arange(96) // 8, *items.T])
+        >>> result = unnamed_table([*items.T, np.arange(96) // 8])
+        >>> result.items, result.subject, unnamed_table([np.arange(96) // 8, *items.T])
         ((0, 1, 2), 3, None)
     """
     if len(values) not in UNNAMED or len(values[0]) < FEW:
@@ -453,15 +453,15 @@ def _participant(
 ) -> tuple[Column | None, str, tuple[str, ...]]:
     """The column of participants, a sentence about it, and notes."""
     if "subject_column" in stated:
-        found = [c for c in spare if c.index == _index(header, stated["subject_column"])]
+        candidates = [c for c in spare if c.index == _index(header, stated["subject_column"])]
     else:
-        found = [c for c in spare if says(c.header, "participant")]
-    if not found:
+        candidates = [c for c in spare if says(c.header, "participant")]
+    if not candidates:
         return None, "no column of participants", ()
-    first = found[0]
-    pairs = [len(np.unique(np.stack([first.codes, c.codes]), axis=1).T) for c in found[1:]]
-    if any(n != max(len(first.labels), len(c.labels)) for n, c in zip(pairs, found[1:], strict=True)):
-        note = f"{_listed(found)} may each say who answered, and none is used: {SUBJECT} says which"
+    first = candidates[0]
+    pairs = [len(np.unique(np.stack([first.codes, c.codes]), axis=1).T) for c in candidates[1:]]
+    if any(n != max(len(first.labels), len(c.labels)) for n, c in zip(pairs, candidates[1:], strict=True)):
+        note = f"{_listed(candidates)} may each say who answered, and none is used: {SUBJECT} says which"
         return None, note, (note,)
     if "" in first.labels:
         row = int((first.codes == first.labels.index("")).argmax())

@@ -31,8 +31,8 @@ class RDMs(AsArray):
         InputError: another kind or shape, values that are no real numbers, other numbers of names.
 
     Example:
-        >>> found = RDMs([0.1, 0.9, 0.8], "dissimilarity", ("cat", "dog", "car"))
-        >>> found.n, found.n_pairs, found.n_people
+        >>> result = RDMs([0.1, 0.9, 0.8], "dissimilarity", ("cat", "dog", "car"))
+        >>> result.n, result.n_pairs, result.n_people
         (3, 3, None)
     """
 
@@ -198,9 +198,9 @@ def _within_rounding(rows: np.ndarray, columns: np.ndarray) -> bool:
     same = np.isnan(rows) == np.isnan(columns)
     eye = np.zeros(rows.shape, bool)
     eye[np.arange(len(rows)), np.arange(len(rows))] = True
-    apart = np.where(eye | np.isnan(rows), 0.0, np.abs(rows.astype(np.float64) - columns))
+    asymmetry = np.where(eye | np.isnan(rows), 0.0, np.abs(rows.astype(np.float64) - columns))
     largest = np.nanmax(np.where(eye, 0.0, np.abs(rows)), initial=0.0)
-    return bool((same | eye).all() and not np.nanmax(apart, initial=0.0) > _checks.ASYMMETRY * largest)
+    return bool((same | eye).all() and not np.nanmax(asymmetry, initial=0.0) > _checks.ASYMMETRY * largest)
 
 
 def above(matrix: np.ndarray, out: np.ndarray) -> None:

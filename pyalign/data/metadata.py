@@ -276,8 +276,8 @@ class Metadata:
 
         Example:
             >>> table = Metadata.of([{"model": "clip"}, {"model": "vgg"}])
-            >>> found = table.matched(["out/clip.npy", "resnet"])
-            >>> found.rows, found.notes
+            >>> result = table.matched(["out/clip.npy", "resnet"])
+            >>> result.rows, result.notes
             ((0, None), ('no row of the metadata is of resnet', 'the metadata has vgg, which is none of these models'))
         """
         return _matched(self.models, list(dict.fromkeys(models)), models, labels or {})

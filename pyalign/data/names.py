@@ -96,9 +96,9 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
     """(m,) int32, the row of each item that has one, else -1: by that of `RULES` which finds most of them."""
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
-    found = _short_names(row_names)
+    short_names = _short_names(row_names)
     for stems in (item_names, _stems_of(item_names), _stems_of(item_names, _without_number)):
-        if stems is not None and not found.isdisjoint(stems):
+        if stems is not None and not short_names.isdisjoint(stems):
             item_names = stems
             break
     best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None

@@ -270,8 +270,8 @@ def _mirrored(matrix: Array, rows: slice, rounding: float | None = None) -> bool
     part = matrix[rows] * 1.0  # of whole numbers too, whose differences would wrap around
     low, high = _range_of([part])
     with np.errstate(over="ignore", invalid="ignore"):
-        apart = float(abs(part - matrix[:, rows].T).max())
-    return apart <= (FIRST_LOOK * (high - low) if rounding is None else rounding)
+        asymmetry = float(abs(part - matrix[:, rows].T).max())
+    return asymmetry <= (FIRST_LOOK * (high - low) if rounding is None else rounding)
 
 
 def _range_of(parts: Iterable[Array]) -> tuple[float, float]:

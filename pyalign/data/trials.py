@@ -114,8 +114,8 @@ def answered_rows(header: Sequence[str], columns: Sequence[Texts | np.ndarray], 
 
     Example:
         >>> columns = [coded(['["cat", "dog", "car"]', ""]), np.array([2, np.nan])]
-        >>> found = answered_rows(["stimuli", "response"], columns, {"empty": "omit"})
-        >>> found.header[2:], found.columns[1], found.notes
+        >>> result = answered_rows(["stimuli", "response"], columns, {"empty": "omit"})
+        >>> result.header[2:], result.columns[1], result.notes
         (('stimuli 1', 'stimuli 2', 'stimuli 3'), array([2.]), ('1 of 2 rows is left out: 1 without items',))
     """
     said = {name: value for name, value in stated.items() if value is not None}
@@ -247,11 +247,11 @@ def _designs(names: Sequence[str], said: Mapping[str, Any]) -> list[tuple[str, S
         places = [names.index(x) if x in names else int(x) if str(x).isdecimal() else -1 for x in columns]
         return [(task or ODD_ONE_OUT, places)] if len(places) == 3 and 0 <= min(places) <= max(places) < width else []
     pairs = [series.columns for series in series_in(names, 2)]
-    found: list[tuple[str, Sequence[int]]] = [(ODD_ONE_OUT, series.columns) for series in series_in(names, 3)]
+    questions: list[tuple[str, Sequence[int]]] = [(ODD_ONE_OUT, series.columns) for series in series_in(names, 3)]
     for role, of in (("anchor", ANCHORED), ("odd", ODD_ONE_OUT)):
         alone = [k for k, name in enumerate(names) if says(name, role)]
-        found += [(of, (k, *pair)) for k in alone for pair in pairs if k not in pair]
-    return [one for one in found if task in (None, one[0])]
+        questions += [(of, (k, *pair)) for k in alone for pair in pairs if k not in pair]
+    return [one for one in questions if task in (None, one[0])]
 
 
 def _check_lists(table: Sequence[Column], kept: np.ndarray) -> None:

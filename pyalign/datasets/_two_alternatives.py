@@ -106,9 +106,9 @@ def bapps_triplets(place: Place, key: str | None = None) -> Triplets:
         sides = [_by_stem(root, kind, side) for side in ("ref", "p0", "p1")]
         judged = {path.stem: path for path in sorted((root / kind / "judge").glob("*.npy"))}
         for side, paths in zip(("ref", "p0", "p1"), sides, strict=True):
-            apart = sorted(set(judged) ^ set(paths))
-            if apart:
-                raise place.bad(f"{kind}: judge and {side} must hold the same triplets; {apart[0]} is in one of them")
+            odd = sorted(set(judged) ^ set(paths))
+            if odd:
+                raise place.bad(f"{kind}: judge and {side} must hold the same triplets; {odd[0]} is in one of them")
         names += [(sides[0][stem], sides[1][stem], sides[2][stem]) for stem in judged]
         votes += [_vote(path) for path in judged.values()]
     if not names:

@@ -141,7 +141,7 @@ class Resuming:
     def fetch(self, url: str, has_hash: bool) -> None:
         """Fetches what is missing, inside `claimed`.
 
-        has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
+        has_hash: whether a checksum is compared afterwards, so that what can't be known to be the same may be gone on
         with.
         """
         self._has_hash = has_hash

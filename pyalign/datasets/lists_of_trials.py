@@ -74,23 +74,23 @@ class Lists:
             order[first] = order[first + half] = own[: self.n_repeated]
             order[order < 0] = rng.permutation(own[self.n_repeated :])
             again[k, first + half] = True
-        placed = self._placed(triplets[rows.ravel()], again.ravel(), rng)
-        return replace(self, rows=rows.ravel(), again=again.ravel(), items=placed)
+        ordered = self._in_order(triplets[rows.ravel()], again.ravel(), rng)
+        return replace(self, rows=rows.ravel(), again=again.ravel(), items=ordered)
 
-    def _placed(self, triplets: np.ndarray, again: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _in_order(self, triplets: np.ndarray, again: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The items of each trial (t, 3) where they stood less often so far; a second time in other places."""
-        times, found = [[0, 0, 0] for _ in range(int(triplets.max()) + 1)], list[int]()
+        times, orders = [[0, 0, 0] for _ in range(int(triplets.max()) + 1)], list[int]()
         ties, ways, half = rng.random((len(triplets), 6)).tolist(), PLACES.tolist(), self.n_trials // 2
         for t, (items, second) in enumerate(zip(triplets.tolist(), again.tolist(), strict=True)):
             stood = [times[item] for item in items]
             costs = [(sum(map(list.__getitem__, stood, way)), tie) for way, tie in zip(ways, ties[t], strict=True)]
-            best = min(MOVED[found[t - half]] if second else range(6), key=costs.__getitem__)
+            best = min(MOVED[orders[t - half]] if second else range(6), key=costs.__getitem__)
             for of_item, place in zip(stood, ways[best], strict=True):
                 of_item[place] += 1
-            found.append(best)
-        placed = np.empty_like(triplets)
-        np.put_along_axis(placed, PLACES[found], triplets, axis=1)
-        return placed
+            orders.append(best)
+        ordered = np.empty_like(triplets)
+        np.put_along_axis(ordered, PLACES[orders], triplets, axis=1)
+        return ordered
 
     def columns(self) -> dict[str, list[Any]]:
         """What a table says of each trial: whose it is, its number, and how its triplet came into the list."""

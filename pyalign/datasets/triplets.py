@@ -204,9 +204,9 @@ def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
     """The matrix (n, n) as similarities; refused where it looks like the other kind."""
     matrix = _checks.as_similarities(x)
     if not _checks.is_symmetric(matrix):
-        apart = float(np.abs(matrix - matrix.T).max())
+        asymmetry = float(np.abs(matrix - matrix.T).max())
         raise InputError(
-            f"embeddings must be symmetric for measure {measure!r}; it differs from its transpose by {apart:.3g}"
+            f"embeddings must be symmetric for measure {measure!r}; it differs from its transpose by {asymmetry:.3g}"
         )
     if measure == DISSIMILARITY:
         below = matrix.max(axis=1) <= np.diagonal(matrix)

@@ -223,17 +223,17 @@ def _stability(
 ) -> tuple[tuple[Stability, ...], np.ndarray | None]:
     rows, order = fit.embedding.values, refits.inputs.order  # objects are split in the order of names
     own = rows[order]
-    found, errors = [], None
+    fits, errors = [], None
     if n_seeds:
-        found.append(stability_of("seeds", own, [(own, other[order]) for other in refits.seeds(n_seeds)]))
+        fits.append(stability_of("seeds", own, [(own, other[order]) for other in refits.seeds(n_seeds)]))
     if halves:
         first, second = refits.halves()
-        found.append(stability_of("halves", own, [(first[order], second[order])]))
+        fits.append(stability_of("halves", own, [(first[order], second[order])]))
     if n_resamples:
         others = refits.resamples(n_resamples, rows)
-        found.append(stability_of("resamples", own, [(own, other[order]) for other in others], interval=True))
+        fits.append(stability_of("resamples", own, [(own, other[order]) for other in others], interval=True))
         errors = standard_errors(rows, others, moved_by_penalties(refits.inputs.loss(), refits.penalty, rows))
-    return tuple(found), errors
+    return tuple(fits), errors
 
 
 def _warn(fits: Sequence[EmbeddingFold | EmbeddingFit]) -> None:

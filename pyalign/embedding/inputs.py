@@ -132,10 +132,10 @@ def require_joined(inputs: EmbeddingInputs, index: np.ndarray) -> None:
     graph = coo_matrix((np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), shape=(inputs.n, inputs.n))
     _, group = connected_components(graph, directed=False)
     present = np.setdiff1d(np.arange(inputs.n), inputs.absent)
-    apart = present[group[present] != group[present[0]]]
-    if len(apart):
+    unreached = present[group[present] != group[present[0]]]
+    if len(unreached):
         raise InputError(
-            f"triplets must join all objects; none joins {inputs.called(present[:1])} and {inputs.called(apart)}"
+            f"triplets must join all objects; none joins {inputs.called(present[:1])} and {inputs.called(unreached)}"
         )
 
 

@@ -305,10 +305,10 @@ def stability_of(
 
 def _of_dimension(number: int, correlations: np.ndarray, interval: bool) -> DimensionStability:
     """Of one dimension, from its correlations (k,) with the matching ones; NaN without a match."""
-    found = correlations[~np.isnan(correlations)]
-    low, high = (None, None) if not len(found) else np.quantile(found, LEVELS if interval else (0.0, 1.0)).tolist()
-    above_8, above_9 = (_share_above(found, threshold) for threshold in ABOVE)
-    return DimensionStability(number, known_mean(found), low, high, above_8, above_9, len(found))
+    known = correlations[~np.isnan(correlations)]
+    low, high = (None, None) if not len(known) else np.quantile(known, LEVELS if interval else (0.0, 1.0)).tolist()
+    above_8, above_9 = (_share_above(known, threshold) for threshold in ABOVE)
+    return DimensionStability(number, known_mean(known), low, high, above_8, above_9, len(known))
 
 
 def _share_above(correlations: np.ndarray, threshold: float) -> float | None:

@@ -180,9 +180,9 @@ def _tried_out(
     slope = Image.linear_gradient("L")
     picture = Image.merge("RGB", (slope, slope.rotate(90), Image.radial_gradient("L")))
     with one_line_errors(spec, "the transform can't prepare an RGB image of Pillow"):
-        found, again = transform(picture), transform(picture)
-        shape = size or tuple(found.shape)
-        gives = digest_of(found)
+        once, again = transform(picture), transform(picture)
+        shape = size or tuple(once.shape)
+        gives = digest_of(once)
         gives = gives if gives == digest_of(again) else "random"
     if len(shape) != 3:
         raise InputError(f"{spec}: the transform must give (c, h, w); got {shape}")

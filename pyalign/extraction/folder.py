@@ -126,9 +126,9 @@ class Folder(Sink):
     def _go_on(self) -> None:
         """Takes all parts that are whole."""
         for number in _numbers(self._parts):
-            found = self._read(number)
-            if found is not None:
-                self.enter(number, found[0])
+            part = self._read(number)
+            if part is not None:
+                self.enter(number, part[0])
             elif (place := self._part(number)).exists():  # it may be gone, with all others
                 self.notes.append(f"{place.name} was cut short, changed, or is of another run: computed again")
 
@@ -190,13 +190,13 @@ class Folder(Sink):
     def _pieces(self) -> Iterator[dict[str, np.ndarray]]:
         """The rows of all parts, which are what this run has written or taken."""
         for number, done in sorted(self.done.items()):
-            found = self._read(number)
-            if found is None or found[0] != done:
+            part = self._read(number)
+            if part is None or part[0] != done:
                 if (self.path / MANIFEST).exists():
                     raise FinishedByAnotherRun
                 problem = "was changed meanwhile, or two runs write different rows at once; start one again"
                 raise other(self._part(number), problem)
-            yield found[1]
+            yield part[1]
 
     # Finished files
 

@@ -72,12 +72,12 @@ def _asked(names: Sequence[str], rows: Sequence[dict[str, str]]) -> list[dict[st
     for name in names:
         known = row_of(name)
         exact = by_model.get(name if known is None else known["model"])
-        found = [exact] if exact is not None else [row for row in rows if _has(row, name)]
-        if not found:
+        matching = [exact] if exact is not None else [row for row in rows if _has(row, name)]
+        if not matching:
             near = closest(name, list(dict.fromkeys(one for row in rows for one in _names(row))))
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise InputError(f"names must be of models in the table, or parts of such; got {name!r}{hint}")
-        for row in found:
+        for row in matching:
             if exact is not None and row["model"] in chosen:
                 first = chosen[row["model"]][0]
                 raise InputError(f"names must be of different models; {first!r} and {name!r} are both {row['model']}")

@@ -184,8 +184,8 @@ def _runtime(controller: Any) -> str | None:
     """The path of GNU's OpenMP where there is one that all share, unless the user has said how its threads wait."""
     if {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         return None
-    found = [one.filepath for one in controller.lib_controllers if one.prefix == "libgomp"]
-    return found[0] if len(found) == 1 else None
+    libraries = [one.filepath for one in controller.lib_controllers if one.prefix == "libgomp"]
+    return libraries[0] if len(libraries) == 1 else None
 
 
 @contextmanager

@@ -226,8 +226,8 @@ def curvature(
     """
     loss, by_gram, probabilities = term.by_gram(weights, bias)
     slope = term.between_directions(by_gram, stretch)
-    found = (slope.diagonal(), np.empty((len(slope), 0))) if diagonal else np.linalg.eigh(slope)
-    return _curvature(term, loss, found, probabilities, stretch, penalty)
+    eigen = (slope.diagonal(), np.empty((len(slope), 0))) if diagonal else np.linalg.eigh(slope)
+    return _curvature(term, loss, eigen, probabilities, stretch, penalty)
 
 
 def curvature_of_rows(loss: TripletLoss, z: np.ndarray, penalty: float, most: int | None = None) -> Curvature:
@@ -239,16 +239,16 @@ def curvature_of_rows(loss: TripletLoss, z: np.ndarray, penalty: float, most: in
     with wide.on.dispatch.running():
         value, by_gram, probabilities = wide.at_gram(wide.on.dispatch.bring(z.astype(np.float64)))
         slope = wide.on.fetched(by_gram)
-    found = np.linalg.eigh(slope) if most is None else _least_eigenvectors(slope, most)
-    return _curvature(wide, value, found, probabilities, np.ones(loss.n), penalty)
+    eigen = np.linalg.eigh(slope) if most is None else _least_eigenvectors(slope, most)
+    return _curvature(wide, value, eigen, probabilities, np.ones(loss.n), penalty)
 
 
 def _curvature(
-    term: TripletLoss, loss: float, found: tuple[np.ndarray, np.ndarray], probabilities: Array, stretch: np.ndarray,
+    term: TripletLoss, loss: float, eigen: tuple[np.ndarray, np.ndarray], probabilities: Array, stretch: np.ndarray,
     penalty: float,
 ) -> Curvature:
     """From eigenvalues and vectors (n, k) of the derivative; of a diagonal one there are no vectors."""
-    values, vectors = found
+    values, vectors = eigen
     least = float(values.min())
     falling = np.flatnonzero(values < -penalty * (1 + 1e-9)) if vectors.shape[1] else np.arange(0)
     share = 1.0 if least >= -penalty else penalty / -least

@@ -48,18 +48,18 @@ def read_temperatures(path: PathLike) -> dict[Key, ModelTemperature]:
         ...     read_temperatures(path)
         {('vgg16', 'penultimate', 'vice'): ModelTemperature(temperature=2.0, theirs=0.5, measure='dot')}
     """
-    found: dict[Key, ModelTemperature] = {}
+    temperatures: dict[Key, ModelTemperature] = {}
     for model, modules in _items(path, read_json(path, strict=False), "the file"):
         for module, facts in _items(path, modules, repr(model)):
             temperature = dict(_items(path, facts, f"{model}/{module}")).get("temperature")
             if isinstance(temperature, dict):
                 for objective, value in temperature.items():
-                    found[model, module, objective] = _converted(path, f"{model}/{module}/{objective}", value)
+                    temperatures[model, module, objective] = _converted(path, f"{model}/{module}/{objective}", value)
             elif temperature is not None:
-                found[model, module] = _converted(path, f"{model}/{module}", temperature)
-    if not found:
+                temperatures[model, module] = _converted(path, f"{model}/{module}", temperature)
+    if not temperatures:
         raise bad(path, "holds no temperature; expected {model: {module: {'temperature': number}}}")
-    return found
+    return temperatures
 
 
 def find_temperature(path: PathLike, name: str) -> ModelTemperature:

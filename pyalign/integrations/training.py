@@ -125,13 +125,13 @@ class AlignmentEvery:
                     temperature=self.temperature, ci=self.ci,
                 )
                 assert alignment.accuracy is not None
-                found = StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy)
+                at_step = StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy)
             except InputError as error:
                 if bool((abs(embeddings) < float("inf")).all()):
                     raise InputError(f"step {self._step}: {error}") from error
                 logging.getLogger("pyalign").warning("step %d: %s; the training goes on", self._step, error)
-                found = StepAlignment(self._step, float("nan"), None, None)
-        self.history.append(found)
+                at_step = StepAlignment(self._step, float("nan"), None, None)
+        self.history.append(at_step)
         return self.history[-1]
 
     def _embeddings(self, network: Any) -> Any:

@@ -110,9 +110,9 @@ def metadata_of_models(
     known = {name: row for name, row in rows.items() if row is not None}
     if not known:
         return own
-    found = [f"{name} ({row['model']})" for name, row in known.items()]
+    pairs = [f"{name} ({row['model']})" for name, row in known.items()]
     table = "the table of models of pyalign (pyalign models list --metadata)"
-    note = f"the metadata of {listing(found, 6)} come from {table}"
+    note = f"the metadata of {listing(pairs, 6)} come from {table}"
     looked_up = _described(known, (note,))
     return looked_up if own is None else _joined(own, looked_up)
 

@@ -119,7 +119,7 @@ def _rsatoolbox(path: PathLike, entries: Entries) -> SimpleNamespace:
     values, measure = np.asarray(tree[VALUES]), tree.get(MEASURE)
     if values.dtype.kind not in "biuf":
         raise bad(path, f"judgments must be real numbers; got {values.dtype}")
-    groups = {group: found if isinstance(found := tree.get(group), dict) else {} for group in GROUPS}
+    groups = {group: held if isinstance(held := tree.get(group), dict) else {} for group in GROUPS}
     lists = {group: {str(name): _listed(path, part) for name, part in parts.items()} for group, parts in groups.items()}
     known = {VALUES: values, MEASURE: measure if isinstance(measure, str) else None}
     return SimpleNamespace(**known, **lists)
@@ -153,16 +153,16 @@ def _of_tree(path: PathLike, key: str | None) -> tuple[str, RDMs | None]:
     if not isinstance(people, dict) or not all(isinstance(one, dict) for one in people.values()):
         return "", None
     try:
-        found = [(who, *arranged) for who, one in people.items() for arranged in _arranged(one)]
+        matrices = [(who, *arranged) for who, one in people.items() for arranged in _arranged(one)]
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         rule = "must be a tree of Meadows: tasks, each with its task, its stimuli with names, and an rdm of numbers"
         raise bad(path, rule) from error
-    if not found:
+    if not matrices:
         return "", None
-    chosen = [one for one in found if key in (None, *one[:2])]
+    chosen = [one for one in matrices if key in (None, *one[:2])]
     if len({name for _, name, *_ in chosen}) != 1 or len({who for who, *_ in chosen}) < len(chosen):
         of = "arrangements" if key is None else f"arrangements called {key!r}"
-        names = ", ".join(dict.fromkeys(name for _, name, *_ in found))
+        names = ", ".join(dict.fromkeys(name for _, name, *_ in matrices))
         raise bad(path, f"holds {len(chosen)} {of}, choose one as FILE::KEY: {names}")
     judged = _together(path, [(who, pairs, objects) for who, _, pairs, objects in chosen])
     missing = len(people) - len(chosen) if key not in people else 0

@@ -205,20 +205,20 @@ def _completed(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A layout with what the header and the cells of a table say about the rest of it, and notes."""
     header = table.header or ()
-    found = recognized(header, table.width, lambda: columns_of(path, table, wanted), stated)
-    if found is not None and found.task == RATINGS:
-        raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
-    if found is None:
+    reading = recognized(header, table.width, lambda: columns_of(path, table, wanted), stated)
+    if reading is not None and reading.task == RATINGS:
+        raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(reading.sentences)}")
+    if reading is None:
         require_items(header, stated)
         return dict(stated), ()
-    of_table: dict[str, Any] = {"choice_column": found.choice}
-    notes = found.sentences[2:3] if found.choice is not None else ()
+    of_table: dict[str, Any] = {"choice_column": reading.choice}
+    notes = reading.sentences[2:3] if reading.choice is not None else ()
     if stated["columns"] is None:
-        of_table |= {"task": found.task, "columns": list(found.items), "subject_column": found.subject,
-                     "one_based": found.lowest == 1 or None}
-        plain = table.width == 3 and found.task == ODD_ONE_OUT
-        notes = found.notes if plain else ("; ".join((*found.sentences, *found.notes)),)
-        notes += base_note(found.lowest) if stated["one_based"] is None else ()
+        of_table |= {"task": reading.task, "columns": list(reading.items), "subject_column": reading.subject,
+                     "one_based": reading.lowest == 1 or None}
+        plain = table.width == 3 and reading.task == ODD_ONE_OUT
+        notes = reading.notes if plain else ("; ".join((*reading.sentences, *reading.notes)),)
+        notes += base_note(reading.lowest) if stated["one_based"] is None else ()
     layout = {name: of_table.get(name) if value is None else value for name, value in stated.items()}
     return layout, tuple(f"{os.fspath(path)}: {note}" for note in notes)
 

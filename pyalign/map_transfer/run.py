@@ -70,8 +70,8 @@ def transfer(
         >>> x = rng.normal(size=(40, 4))
         >>> stretch = Transform(np.diag([2.0, 1.0, 1.0, 0.0]), None, 0.0, 1.0)
         >>> human = RDMs(np.corrcoef(x * [1, 1, 1, 0]), "similarity")
-        >>> found = transfer(x, stretch, human, k=3)
-        >>> [(row.figure, row.difference > 0) for row in found.figures]
+        >>> result = transfer(x, stretch, human, k=3)
+        >>> [(row.figure, row.difference > 0) for row in result.figures]
         [('rsa', True), ('neighbors kept', False)]
     """
     progress = reporter(progress)
@@ -212,39 +212,39 @@ class _Work:
             self.left_out.append(LeftOut(part.name, f"{figure} within categories", _reason(error)))
 
     def _accuracies(self, name: str, triplets: Triplets, within: str | None) -> Iterator[TransferFigure]:
-        found = compare(
+        comparison = compare(
             self.models, triplets, measure=self.measures, missing=self.missing, backend=self.backend, ci=self.plan,
             baseline=BEFORE, progress=self.progress,
         )
-        of = {model.model: model for model in found.models}
+        of = {model.model: model for model in comparison.models}
         if within is None:
-            self.notes += [f"{name}: {note}" for note in found.notes]
+            self.notes += [f"{name}: {note}" for note in comparison.notes]
             for called, transform in self.maps.items():
                 aligned = align(self.x, triplets) if self.missing == "raise" else None
                 seen = () if aligned is None else seen_by(transform, aligned)[1]
                 self.notes += [f"{name}, {called}: {note}" for note in seen]
         return iter([
             TransferFigure(
-                pair.a, name, ACCURACY, within, None, found.n_triplets, of[BEFORE].accuracy, of[BEFORE].ci,
+                pair.a, name, ACCURACY, within, None, comparison.n_triplets, of[BEFORE].accuracy, of[BEFORE].ci,
                 of[pair.a].accuracy, of[pair.a].ci, pair.difference, pair.ci, pair.p_value,
             )
-            for pair in found.pairs
+            for pair in comparison.pairs
         ])
 
     def _correlations(self, name: str, human: RDMs, within: str | None) -> Iterator[TransferFigure]:
         plan = self.plan
-        found = rsa(
+        correlated = rsa(
             self.models, human, measure=self.measure or "pearson", missing=self.missing, backend=self.backend,
             ci=None if plan is None else replace(plan, by=AUTO if human.n_people is None else plan.by),
             progress=self.progress,
         )
-        of = {row.embeddings: row for row in found.results}
+        of = {row.embeddings: row for row in correlated.results}
         if within is None:
-            self.notes += [f"{name}: {note}" for note in found.notes]
+            self.notes += [f"{name}: {note}" for note in correlated.notes]
             self.notes += [
                 f"{name}, {of_map}: {note}" for of_map, one in self.maps.items() for note in _seen(one, human)
             ]
-        pairs = {pair.b: pair for pair in found.pairs if pair.a == BEFORE}
+        pairs = {pair.b: pair for pair in correlated.pairs if pair.a == BEFORE}
         figures = []
         for called in self.maps:
             before, after, pair = of[BEFORE], of[called], pairs.get(called)
@@ -348,7 +348,7 @@ def _within(given: Triplets | RDMs, categories: Categories, x: Embeddings) -> Tr
 
 
 def _warnings(figures: list[TransferFigure]) -> Iterator[str]:
-    """Where a map wins over all of a set and loses within categories, or loses neighbors' categories."""
+    """Where a map gains over all of a set and loses within categories, or loses neighbors' categories."""
     within = {(row.map, row.on, row.figure): row for row in figures if row.within is not None}
     for row in figures:
         inside = within.get((row.map, row.on, row.figure))

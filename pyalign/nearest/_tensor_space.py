@@ -108,8 +108,8 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
     shrink = 0 if angular else int(np.frexp(float(lengths.max()))[1])
     search = torch.empty((n, d + (center is not None)), dtype=torch.float32, device=x.device)
     for part in blocks:
-        placed = inside(_wide(x[part], measure, exponent), inverse[part], center, angular)
-        search[part, :d] = scaled(placed, -shrink)
+        centered = inside(_wide(x[part], measure, exponent), inverse[part], center, angular)
+        search[part, :d] = scaled(centered, -shrink)
     lengths = scaled(lengths[:, None], -shrink)[:, 0]
     if center is not None:
         search[:, -1] = -0.5 * lengths**2
@@ -277,5 +277,5 @@ def within_bound(space: DeviceSpace, sought: Sought, scores: Tensor, near: Tenso
     """Whether float32 scores (q,) of queries with the rows `near` (q,) are no farther off than the bound says."""
     rows: Any = space.search
     products = in_one_order(torch.as_tensor(sought.search).double() * rows[near].double())
-    apart = np.ldexp((scores.double() - products).abs().cpu().numpy(), -sought.powers)
-    return bool((apart <= space.doubt(sought.lengths)).all())
+    errors = np.ldexp((scores.double() - products).abs().cpu().numpy(), -sought.powers)
+    return bool((errors <= space.doubt(sought.lengths)).all())

@@ -169,13 +169,13 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
         wide = _wide(x[part], measure, exponent)
         if angular:
             inverse[part] = inverses_of(wide)
-        placed = inside(wide, inverse[part], center, angular)
-        lengths[part] = np.sqrt(np.einsum("ij,ij->i", placed, placed))
+        centered = inside(wide, inverse[part], center, angular)
+        lengths[part] = np.sqrt(np.einsum("ij,ij->i", centered, centered))
     shrink = 0 if angular else int(np.frexp(lengths.max())[1])
     search = np.empty((len(x), x.shape[1] + (center is not None)), np.float32)
     for part in parts(*x.shape):
-        placed = inside(_wide(x[part], measure, exponent), inverse[part], center, angular)
-        search[part, : x.shape[1]] = np.ldexp(placed, -shrink)
+        centered = inside(_wide(x[part], measure, exponent), inverse[part], center, angular)
+        search[part, : x.shape[1]] = np.ldexp(centered, -shrink)
     lengths = np.ldexp(lengths, -shrink)
     if center is not None:
         search[:, -1] = -0.5 * lengths**2

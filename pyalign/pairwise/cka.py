@@ -77,8 +77,8 @@ def minibatch_cka(
     options = {"measure": str(debiased), "batch": size}
     similarities = SimilarityMatrix(str(debiased), names, _ratios(total))
     provenance = Provenance.now(inputs, options, backend, seed)
-    told = Inference(level=LEVEL, seed=seed)
-    return ModelSimilarities((similarities,), n, 0, 0.05, number, inference=told, notes=notes, provenance=provenance)
+    how = Inference(level=LEVEL, seed=seed)
+    return ModelSimilarities((similarities,), n, 0, 0.05, number, inference=how, notes=notes, provenance=provenance)
 
 
 def _debiased(measure: RepresentationMeasure) -> RepresentationMeasure:

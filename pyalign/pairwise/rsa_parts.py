@@ -261,12 +261,12 @@ def weighted_rsa(
     weights, _, _ = _fit(matrix, study.mean, correlated.correlation.centered)
     several = len({model.measure for model in study.models if model.measure}) > 1
     names = [f"{m.name} {m.measure}" if several and m.measure else m.name for m in study.models]
-    found = WeightedRsa(
+    weighted = WeightedRsa(
         correlated.correlation.name, float(means[0, 0]), tuple(folds[:, 0, 0].tolist()),
         dict(zip(names, map(float, weights), strict=True)), seed,
         per_person=None if study.people is None else PerPerson(float(means[1, 0]), None, tuple(each)),
     )
-    return found if plan is None else _with_weighted_intervals(found, crossed, means, plan, correction, progress)
+    return weighted if plan is None else _with_weighted_intervals(weighted, crossed, means, plan, correction, progress)
 
 
 def undefined_sums(sums: Sequence[WeightedRsa]) -> list[str]:
@@ -277,7 +277,7 @@ def undefined_sums(sums: Sequence[WeightedRsa]) -> list[str]:
 
 
 def _with_weighted_intervals(
-    found: WeightedRsa, crossed: _Crossed, means: np.ndarray, plan: Resampling, correction: Correction,
+    weighted: WeightedRsa, crossed: _Crossed, means: np.ndarray, plan: Resampling, correction: Correction,
     progress: Progress,
 ) -> WeightedRsa:
     """The sum with intervals, a test, and how much better it is than each model; means: (2, 1 + k)."""
@@ -288,11 +288,11 @@ def _with_weighted_intervals(
     for k, model in enumerate(crossed.correlated.study.models, 1):
         less = zip((means[:, 0] - means[:, k]).tolist(), errors, strict=True)
         own, each = (PersonDifference(value, *tested(value, error, 0, k, plan)) for value, error in less)
-        pairs.append(RsaPair(SUM, model.name, None, model.measure, found.correlation, own.difference, own.ci,
-                             own.p_value, None, None if found.per_person is None else each))
-    upper = None if p is None else p / 2.0 if found.value > 0.0 else 1.0 - p / 2.0
-    return replace(found, ci=ci, p_value=upper, pairs=corrected(pairs, correction), resamples=count,
-                   per_person=found.per_person and replace(found.per_person, ci=each_ci))
+        pairs.append(RsaPair(SUM, model.name, None, model.measure, weighted.correlation, own.difference, own.ci,
+                             own.p_value, None, None if weighted.per_person is None else each))
+    upper = None if p is None else p / 2.0 if weighted.value > 0.0 else 1.0 - p / 2.0
+    return replace(weighted, ci=ci, p_value=upper, pairs=corrected(pairs, correction), resamples=count,
+                   per_person=weighted.per_person and replace(weighted.per_person, ci=each_ci))
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,18 +349,18 @@ class _Crossed:
         """The errors of both means, from their values in two splits of each resample."""
         study, k, p = self.correlated.study, 1 + self.matrix.shape[1], len(self.people)
         names = [*plan.by.split("+"), *(["both"] if "+" in plan.by else [])]
-        found = {name: np.full((2, count, k, 2), np.nan) for name in names}
+        by_name = {name: np.full((2, count, k, 2), np.nan) for name in names}
         objects = multiplicities(study.n, 0, count, seed=plan.seed, stream=OBJECTS)[np.argsort(study.order)]
         people = multiplicities(p, 0, count, seed=plan.seed, stream=SUBJECTS)
         for row in range(count):
             rng = np.random.default_rng([plan.seed, row])
             of, who = objects[:, row].astype(np.int64), people[:, row].astype(np.float64)
             draws = {"objects": (of, np.ones(p)), "subjects": (np.ones_like(of), who), "both": (of, who)}
-            for name, values in found.items():
+            for name, values in by_name.items():
                 for split in range(2):
                     values[:, row, :, split] = self.means(self.by_fold(*draws[name], rng), draws[name][1])
             progress("weighted sums", row + 1, count)
-        either = [{name: values[at] for name, values in found.items()} for at in range(2)]
+        either = [{name: values[at] for name, values in by_name.items()} for at in range(2)]
         return [Replicates(one.get("objects"), one.get("subjects"), one.get("both"), study.n, p) for one in either]
 
 

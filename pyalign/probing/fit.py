@@ -319,7 +319,7 @@ def _cut(search: Search, passes: int, at: Map, began: float) -> ProbeFit:
 def _result(search: Search, at: Map, began: float, figures: bool = False, interrupted: bool = False) -> ProbeFit:
     curvature, problem = search.look(at), search.problem
     gap, bounded = search.gap(at, curvature), at.weights.shape[1] == problem.largest_rank < problem.directions
-    certified = gap is not None and gap <= problem.options.tolerance
+    proven = gap is not None and gap <= problem.options.tolerance
     return ProbeFit(
         transform=problem.transform(at),
         penalty=search.penalty,
@@ -327,7 +327,7 @@ def _result(search: Search, at: Map, began: float, figures: bool = False, interr
         cross_entropy=curvature.loss,
         objective=search.objective(at, curvature),
         gap=gap,
-        converged=not interrupted and (certified or ((gap is None or bounded) and search.converged)),
+        converged=not interrupted and (proven or ((gap is None or bounded) and search.converged)),
         gradient_norm=search.gradient_norm if np.isfinite(search.gradient_norm) else None,
         rank=at.weights.shape[1],
         n_triplets=problem.n_triplets,

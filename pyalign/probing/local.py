@@ -80,7 +80,7 @@ class LocalProblem(Problem):
 
     @property
     def whole(self) -> bool:
-        """Yes: what keeps the rows of a multiple of the identity apart is in all columns."""
+        """Yes: what distinguishes the rows of a multiple of the identity is in all columns."""
         return True
 
     def _basis(self, rows: np.ndarray) -> Basis:

@@ -288,7 +288,7 @@ def _of_model(k: int, counts: Counts, pool: Pool, temperatures: Sequence[float],
 
 
 def _notes(counts: Counts, names: Sequence[str]) -> tuple[str, ...]:
-    """A note where models tie: no number of answers tells such models apart."""
+    """A note where models tie: no number of answers distinguishes such models."""
     ties, total = int(counts.ties.sum()), len(names) * counts.simulations
     if not ties:
         return ()

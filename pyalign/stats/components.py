@@ -333,10 +333,10 @@ class Outlook:
         self_share, shares = 1.0 / design.total, design.in_common()
 
         def summed(of_others: np.ndarray, of_same: np.ndarray, itself: float) -> tuple[float, float]:
-            apart, within = (1.0 - of_subject) * shares * of_others, (of_subject - self_share) * shares * of_same
+            between, within = (1.0 - of_subject) * shares * of_others, (of_subject - self_share) * shares * of_same
             return (
-                float(apart @ others + within @ same) + itself * self_share * components.variance,
-                float(apart.sum() + within.sum()) + itself * self_share,
+                float(between @ others + within @ same) + itself * self_share * components.variance,
+                float(between.sum() + within.sum()) + itself * self_share,
             )
 
         some, every, none = (SHARED > 0) * 1.0, np.ones(4), np.zeros(4)

@@ -171,8 +171,8 @@ class Joint:
             if math.isnan(error):
                 return None
             known = value, error, self._degrees(figure), self.plan
-            found = correlation_interval(*known) if figure is KAPPA else student_interval(*known, figure.within)
-            return replace(found, low=min(found.low, value - self._unseen_loss(figure, value, error)))
+            ends = correlation_interval(*known) if figure is KAPPA else student_interval(*known, figure.within)
+            return replace(ends, low=min(ends.low, value - self._unseen_loss(figure, value, error)))
         column = self._drawn(figure, value, error)
         return None if np.isnan(column).any() else percentile_interval(column, self.plan)
 
@@ -237,12 +237,12 @@ def joints(
     for a, chunk in chunks(pairs):
         progress("pairs", done, len(pairs))
         table = _table(bits, a, chunk, t)
-        found = None if dependence is None else dependence.errors(table)
+        errors = None if dependence is None else dependence.errors(table)
         draws = None if plan.closed else _draws(bits, a, chunk, table, clusters, plan, singles)
         means = table[:, 1:].sum(axis=0, dtype=np.int64) / t
         for k in range(len(chunk)):
             places = [0, 1 + 2 * k, 2 + 2 * k]
-            yield _joint(means[places], found, places, None if draws is None else draws[:, places], plan)
+            yield _joint(means[places], errors, places, None if draws is None else draws[:, places], plan)
         done += len(chunk)
 
 
@@ -264,15 +264,16 @@ def share_intervals(
     """
     shares = columns.mean(axis=0)
     table = np.concatenate([np.ones((len(columns), 1), np.int8), columns], axis=1)
-    found = None if dependence is None else dependence.errors(table)
+    errors = None if dependence is None else dependence.errors(table)
     if plan.closed:
-        if found is None or not found.known:
+        if errors is None or not errors.known:
             return [None] * len(shares)
-        each = zip(shares.tolist(), found.errors.tolist(), found.degrees_of_means.tolist(), strict=True)
-        return [proportion_interval(share, error, degrees, found.rows, plan) for share, error, degrees in each]
+        each = zip(shares.tolist(), errors.errors.tolist(), errors.degrees_of_means.tolist(), strict=True)
+        return [proportion_interval(share, error, degrees, errors.rows, plan) for share, error, degrees in each]
     draws = replicates(clusters, np.ascontiguousarray(columns.T.astype(np.int16)), plan)
-    if found is not None:
-        draws = np.stack([_rescaled(*one, FRACTION) for one in zip(draws.T, shares, found.errors, strict=True)], axis=1)
+    if errors is not None:
+        each = zip(draws.T, shares, errors.errors, strict=True)
+        draws = np.stack([_rescaled(*one, FRACTION) for one in each], axis=1)
     return [None if np.isnan(column).any() else percentile_interval(column, plan) for column in draws.T]
 
 
@@ -331,16 +332,16 @@ def _draws(
 
 
 def _joint(
-    shares: np.ndarray, found: Errors | None, places: list[int], draws: np.ndarray | None, plan: Resampling
+    shares: np.ndarray, errors: Errors | None, places: list[int], draws: np.ndarray | None, plan: Resampling
 ) -> Joint:
-    return Joint(shares, None if found is None else found.of(places), draws, plan)
+    return Joint(shares, None if errors is None else errors.of(places), draws, plan)
 
 
 def _kappa(a: np.ndarray, b: np.ndarray, ab: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = 2.0 * (ab - a * b) / (a + b - 2.0 * a * b)
+        kappa = 2.0 * (ab - a * b) / (a + b - 2.0 * a * b)
     varied = (a > 0) & (a < 1) & (b > 0) & (b < 1)
-    return np.where(varied, found, np.nan)
+    return np.where(varied, kappa, np.nan)
 
 
 def _kappa_gradient(a: float, b: float, ab: float) -> tuple[float, float, float]:

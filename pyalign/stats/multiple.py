@@ -97,8 +97,8 @@ def corrected(p_values: Sequence[float | None], correction: str, means: int | No
     """
     known = [p for p in p_values if p is not None]
     left = () if means is None or correction != "holm" or None in p_values else (left_of_differences(means),)
-    found = iter(CORRECTIONS[correction](known, *left) if known else [])
-    return [None if p is None else next(found) for p in p_values]
+    adjusted = iter(CORRECTIONS[correction](known, *left) if known else [])
+    return [None if p is None else next(adjusted) for p in p_values]
 
 
 def sidak(confidence_level: float, count: int) -> float:
@@ -142,9 +142,9 @@ class MaxT:
             beyond, largest = step_down(covariance, a, b, scores, seed, draws)
             adjusted = np.maximum(adjusted, (1 + beyond) / (1 + draws))
             score = max(score, float(np.quantile(largest, confidence)))
-        found = np.full(p_values.shape, np.nan)
-        found[a, b] = found[b, a] = np.maximum.accumulate(adjusted)
-        return cls(max(confidence, math.erf(score / math.sqrt(2.0))), found)
+        matrix = np.full(p_values.shape, np.nan)
+        matrix[a, b] = matrix[b, a] = np.maximum.accumulate(adjusted)
+        return cls(max(confidence, math.erf(score / math.sqrt(2.0))), matrix)
 
 
 def step_down(
@@ -162,9 +162,9 @@ def step_down(
     largest, beyond, step = np.zeros(draws), np.empty(len(a), np.int64), max(1, AT_ONCE // draws)
     for last in range(len(a), 0, -step):
         part = slice(max(0, last - step), last)
-        found = np.abs(z[a[part]] - z[b[part]]) * scale[a[part], b[part], None]
-        np.maximum(found[-1], largest, out=found[-1])
-        found = np.maximum.accumulate(found[::-1])
-        largest = found[-1]
-        beyond[part] = np.count_nonzero(found[::-1] >= scores[part, None], axis=1)
+        distances = np.abs(z[a[part]] - z[b[part]]) * scale[a[part], b[part], None]
+        np.maximum(distances[-1], largest, out=distances[-1])
+        distances = np.maximum.accumulate(distances[::-1])
+        largest = distances[-1]
+        beyond[part] = np.count_nonzero(distances[::-1] >= scores[part, None], axis=1)
     return beyond, largest

@@ -239,8 +239,8 @@ class ChoiceMixture:
     def influence(self, counts: np.ndarray) -> np.ndarray:
         """(u,): how far sets with counts (u, k) have moved `ceiling`, times u; 0 on average where it was fitted."""
         patterns, inverse = distinct_patterns(counts)
-        found: np.ndarray = (_posterior(_likelihoods(patterns, self.points), self.weights) @ self.scores)[inverse]
-        return found
+        means: np.ndarray = (_posterior(_likelihoods(patterns, self.points), self.weights) @ self.scores)[inverse]
+        return means
 
 
 def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, Influence]:
@@ -340,8 +340,8 @@ def _likelihoods(counts: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _log_factorials(a: np.ndarray) -> np.ndarray:
     values, inverse = np.unique(a, return_inverse=True)
-    found: np.ndarray = np.array([math.lgamma(value + 1) for value in values.tolist()])[inverse.reshape(a.shape)]
-    return found
+    logs: np.ndarray = np.array([math.lgamma(value + 1) for value in values.tolist()])[inverse.reshape(a.shape)]
+    return logs
 
 
 def _maximize(logs: np.ndarray, times: np.ndarray, weights: np.ndarray, least: float) -> tuple[np.ndarray, int]:
@@ -354,10 +354,10 @@ def _maximize(logs: np.ndarray, times: np.ndarray, weights: np.ndarray, least: f
     last, steps = -math.inf, 0
     while steps < MOST_STEPS:
         mixed = relative @ weights
-        found = float(times @ (np.log(mixed) + most))
-        if found - last <= min(CLOSE_ENOUGH * abs(found), least):
+        likelihood = float(times @ (np.log(mixed) + most))
+        if likelihood - last <= min(CLOSE_ENOUGH * abs(likelihood), least):
             break
-        last, steps = found, steps + 1
+        last, steps = likelihood, steps + 1
         weights = weights * (relative.T @ (times / mixed))
     return weights / weights.sum(), steps
 

@@ -109,8 +109,8 @@ class TripletKFold:
         return fold
 
     def _filled(self, fold: Fold, number: int) -> Fold:
-        for side, found in (("training", fold.train), ("test", fold.test)):
-            if len(found) == 0:
+        for side, part in (("training", fold.train), ("test", fold.test)):
+            if len(part) == 0:
                 what = f"fold {number + 1} has no {side} ones"
                 raise InputError(f"a split over {self.by} must leave triplets on both sides; {what}")
         return fold

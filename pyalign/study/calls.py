@@ -28,7 +28,7 @@ from pyalign.study.inputs import Inputs
 from pyalign.study.options import FILES, HUMAN, METADATA, MODEL, MODELS, PEOPLE, SCORES, TRIPLETS
 
 NOT_IN_KEY = ("n_jobs",)  # of an extraction: rows don't depend on them
-TOLD = {"triplets": "triplets", "dimensions": "dimensions"}  # fields that say what was read
+RECORDED = {"triplets": "triplets", "dimensions": "dimensions"}  # fields that say what was read
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Call:
             warnings.simplefilter("ignore", ConvergenceWarning)  # results say it
             result = self.step.analysis.call(**self.arguments, **more)
         known = {entry.name for entry in fields(result)}
-        sources = {field: self.sources[argument] for argument, field in TOLD.items() if argument in self.sources}
+        sources = {field: self.sources[argument] for argument, field in RECORDED.items() if argument in self.sources}
         if self.step.analysis.each:
             sources["embeddings"] = self.sources.get("embeddings", "")
         return replace(result, **{name: value for name, value in sources.items() if name in known})

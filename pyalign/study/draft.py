@@ -353,12 +353,12 @@ def set_of(spec: str) -> str:
         ('king', 'peterson-fruits', 'things', 'things')
     """
     path = spec.partition("::")[0].lower()
-    found = [
+    paths = [
         (match.start(), name)
         for name, pattern, *_ in SETS
         for match in re.finditer(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", path)
     ]
-    name = max(found)[1] if found else THINGS
+    name = max(paths)[1] if paths else THINGS
     words = re.split(r"[^a-z0-9]+", path)
     part = next((part for part in PARTS.get(name, ()) if part in words), "")
     return f"{name}-{part}" if part else name

@@ -171,12 +171,12 @@ def _known(draft: Draft, models: list[str], base: str) -> tuple[int, list[str]]:
     except (InputError, OSError) as error:
         draft.unknown.append(one_line(str(error)))
         draft.metadata, own = "", None
-    found = metadata_of_models(models, own)
-    if found is None:
+    table = metadata_of_models(models, own)
+    if table is None:
         return 0, []
-    draft.recognized += [note for note in found.notes if note.startswith("the metadata of ")]
-    families = families_of(models, found) or []
-    return sum(row is not None for row in found.matched(models).rows), families if len({*families}) > 1 else []
+    draft.recognized += [note for note in table.notes if note.startswith("the metadata of ")]
+    families = families_of(models, table) or []
+    return sum(row is not None for row in table.matched(models).rows), families if len({*families}) > 1 else []
 
 
 def _judged(draft: Draft, objects: Objects) -> dict[str, Any]:

@@ -251,43 +251,43 @@ def lapses_of(
         over: the plan of intervals, and which of all triplets, and of those in `test`, depend on each other under it;
             None: no intervals.
     """
-    found = fit_lapses(answered, beta)
-    if isinstance(found, str):
-        return found
-    gradient, curvature = _sums(answered, found, _weights(answered))
+    lapse_fit = fit_lapses(answered, beta)
+    if isinstance(lapse_fit, str):
+        return lapse_fit
+    gradient, curvature = _sums(answered, lapse_fit, _weights(answered))
     if not np.linalg.det(curvature) > 0.0:
         return "the likelihood has no distinct maximum"
     there = ~np.isnan(betas)
-    at = found if split is None else _held_out(answered, found, betas, split, there)
+    at = lapse_fit if split is None else _held_out(answered, lapse_fit, betas, split, there)
     losses, with_lapses = (_losses(test, *one) for one in ((betas[there], 0.0), at))
     means = {"cross_entropy": _mean(test, with_lapses, POSITIVE), "gain": _mean(test, losses - with_lapses, ANY)}
     figures = {name: float(np.average(mean.values, weights=test.weights)) for name, mean in means.items()}
-    fitted = found.rate, 1.0 / found.beta, figures["cross_entropy"], figures["gain"]
+    fitted = lapse_fit.rate, 1.0 / lapse_fit.beta, figures["cross_entropy"], figures["gain"]
     if over is None:
         return Lapses(*map(Estimate, fitted))
     plan, of_fit, of_test = over
     inverse, mean = np.linalg.inv(curvature), gradient[:, None, None]
-    table, squares = scores(answered, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, found)[0] - mean))
+    table, squares = scores(answered, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, lapse_fit)[0] - mean))
     of_beta, of_rate = errors_of_estimates(answered, of_fit.errors(table), squares, plan, of_fit)
-    rate_ci = student_interval(found.rate, of_rate.error, of_rate.degrees, of_rate.plan, FRACTION)
+    rate_ci = student_interval(lapse_fit.rate, of_rate.error, of_rate.degrees, of_rate.plan, FRACTION)
     intervals, *_ = intervals_of_means(test, means, figures, plan, of_test)
-    known = (replace(rate_ci, method="sandwich"), interval(found.beta, of_beta),
+    known = (replace(rate_ci, method="sandwich"), interval(lapse_fit.beta, of_beta),
              intervals.get("cross_entropy"), intervals.get("gain"))
     return Lapses(*map(Estimate, fitted, known))
 
 
 def _held_out(
-    answered: AnsweredSimilarities, found: LapseFit, betas: np.ndarray, split: str, there: np.ndarray
+    answered: AnsweredSimilarities, lapse_fit: LapseFit, betas: np.ndarray, split: str, there: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both for each triplet that is there, from those of its rest; no lapses where those, or all answers, have none."""
     rates = np.zeros(len(betas))
-    if found.rate > 0.0:
-        table, _ = scores(answered, lambda s: np.concatenate(_of_answers(s, found)))
+    if lapse_fit.rate > 0.0:
+        table, _ = scores(answered, lambda s: np.concatenate(_of_answers(s, lapse_fit)))
         f_f, f_r, r_r, f, r = rest_sums(answered.objects, split, table.T[[3, 4, 5, 1, 2]])
         known = (determinant := f_f * r_r - f_r**2) > 0.0
         of_beta, of_rate = (f_r * r - r_r * f, f_r * f - f_f * r) / np.where(known, determinant, np.inf)
-        rates = np.where(known, np.minimum(found.rate + of_rate, 1.0), 0.0)
-        betas = np.where(rates > 0.0, np.maximum(found.beta + of_beta, 0.0), betas)
+        rates = np.where(known, np.minimum(lapse_fit.rate + of_rate, 1.0), 0.0)
+        betas = np.where(rates > 0.0, np.maximum(lapse_fit.beta + of_beta, 0.0), betas)
     return betas[there], np.maximum(rates, 0.0)[there]
 
 

@@ -94,21 +94,21 @@ def noise_ceiling(
     sets, repeats, within = _answered_twice(given, people, weighting)
     others, confidence = leave_one_out(sets), float(confidence_level)
     errors = CeilingErrors.of(sets, confidence)
-    found = _ceilings(sets, others, errors)
+    ceilings = _ceilings(sets, others, errors)
     plug_in, corrected = _entropies(sets)
     remarks = _remarks(sets.counts)
     made = Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting})
     [one.sha256 for one in made.inputs]  # now: scores compare it, and what was read for this call is gone by then
-    no_interval = () if found.upper.ci is not None else (without_interval(errors.plan.by, errors.numbers),)
+    no_interval = () if ceilings.upper.ci is not None else (without_interval(errors.plan.by, errors.numbers),)
     return NoiseCeiling(
-        ceilings=found,
-        ceiling=found.upper.value,
-        ci=found.upper.ci,
+        ceilings=ceilings,
+        ceiling=ceilings.upper.value,
+        ci=ceilings.upper.ci,
         guessing=_guessing(sets, alternatives_of(given.task)),
         n_distinct=len(sets.counts),
         n_answers=int(sets.counts.sum()),
         leave_one_out=others.share,
-        leave_one_out_ci=found.lower.ci,
+        leave_one_out_ci=ceilings.lower.ci,
         n_predicted=others.n,
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,
@@ -242,8 +242,8 @@ def _on_numbers_of_answers(sets: RepeatedSets, errors: CeilingErrors, weighting:
     share = agree / pairs
     over_triplets, over_answers = (float(np.average(share, weights=one)) for one in (None, n))
     products = (n / n.mean() - 1.0) * (share - over_triplets)
-    found = errors.sets.errors(with_weights(products[None], None))
-    reach = quantile(SURE, errors.degrees) * float(found.errors[0]) if are_enough(errors.numbers) else math.nan
+    covariance = errors.sets.errors(with_weights(products[None], None))
+    reach = quantile(SURE, errors.degrees) * float(covariance.errors[0]) if are_enough(errors.numbers) else math.nan
     if not abs(over_answers - over_triplets) > max(reach, MUCH):  # nothing is above NaN
         return ()
     return (
@@ -300,8 +300,8 @@ class CeilingErrors:
             changes: float64 (e,), what the sum of weight * psi would lose without each entry, or None.
             centered: whether the changes are centered in each set.
         """
-        found = self.sets.errors(np.ascontiguousarray(table))
-        variance = float(found.errors[0]) ** 2
+        errors = self.sets.errors(np.ascontiguousarray(table))
+        variance = float(errors.errors[0]) ** 2
         if self.entries is not None and changes is not None:
             of_mean = changes / float(table[:, 0].sum())
             variance = variance_with_people(variance, self.entries, of_mean, centered, weights=self.weights)

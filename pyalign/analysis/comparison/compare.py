@@ -127,8 +127,8 @@ def compare(
         >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
         >>> odd = pyalign.odd_one_out(good, triplets)
         >>> triplets = np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
-        >>> found = compare({"good": good, "random": rng.normal(size=(30, 4))}, triplets)
-        >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
+        >>> result = compare({"good": good, "random": rng.normal(size=(30, 4))}, triplets)
+        >>> result.pairs[0].p_value < 0.05, [model.rank for model in result.models]
         (True, [1.0, 2.0])
     """
     progress = reporter(progress)

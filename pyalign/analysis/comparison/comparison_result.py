@@ -313,5 +313,5 @@ class Comparison(OfTask, Result):
     def layers(self) -> tuple[ModelResult, ...] | None:
         """The models that are layers, model by model, in their order; None where there are none."""
         of = list(dict.fromkeys(model.layer.of for model in self.models if model.layer is not None))
-        found = [(of.index(model.layer.of), model.layer.place, model) for model in self.models if model.layer]
-        return tuple(model for _, _, model in sorted(found, key=lambda one: one[:2])) or None
+        ordered = [(of.index(model.layer.of), model.layer.place, model) for model in self.models if model.layer]
+        return tuple(model for _, _, model in sorted(ordered, key=lambda one: one[:2])) or None

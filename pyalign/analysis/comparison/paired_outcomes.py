@@ -279,13 +279,13 @@ class ClosedForm:
     baseline: int | None = None  # the model that all others are compared with; None: every two are.
 
     def own(self, a: int, what: int) -> Interval | None:
-        found, estimate = self.errors[what], float(self.estimates[what, a])
-        return None if math.isnan(estimate) else mean_interval(estimate, found, a, self.plan, BOUNDS[what])
+        errors, estimate = self.errors[what], float(self.estimates[what, a])
+        return None if math.isnan(estimate) else mean_interval(estimate, errors, a, self.plan, BOUNDS[what])
 
     def difference(self, a: int, b: int, what: int) -> Interval | None:
-        found = self.errors[what]
+        errors = self.errors[what]
         difference = float(self.estimates[what, a] - self.estimates[what, b])
-        error, degrees = (float(of[a, b]) for of in found.shrunken_differences)
+        error, degrees = (float(of[a, b]) for of in errors.shrunken_differences)
         known = not (math.isnan(difference) or math.isnan(error))
         return student_interval(difference, error, degrees, self.plan) if known else None
 
@@ -299,8 +299,8 @@ class ClosedForm:
         difference, together = float(self._differences[a, b]), self._asked
         reach = self._reach(a, b, self.plan.confidence_level if together is None else together.of_each)
         error, level = float(self._student[0][a, b]), float(self.plan.confidence_level)
-        found = Interval(difference - reach, difference + reach, error, self.plan.by, "max-t", level)
-        return found, alone if together is None else float(together.p_values[a, b])
+        interval = Interval(difference - reach, difference + reach, error, self.plan.by, "max-t", level)
+        return interval, alone if together is None else float(together.p_values[a, b])
 
     def equivalence(self, a: int, b: int, margin: float) -> float | None:
         if not self._known:
@@ -342,10 +342,10 @@ class ClosedForm:
         errors, degrees = self._student
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(self._differences == 0.0, 0.0, np.abs(self._differences) / errors)
-        found = np.ones(t.shape)
+        p_values = np.ones(t.shape)
         for a, b in combinations(range(len(t)), 2):
-            found[a, b] = found[b, a] = student_p(float(t[a, b]), float(degrees[a, b]))
-        return found
+            p_values[a, b] = p_values[b, a] = student_p(float(t[a, b]), float(degrees[a, b]))
+        return p_values
 
     @cached_property
     def _every_two(self) -> MaxT | None:

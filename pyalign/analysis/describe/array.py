@@ -133,11 +133,11 @@ def _of_matrix(a: np.ndarray, name: str) -> Description:
     repeated = count_with_repeats(*a.T[:3]) if kind == "triplets" else None
     span = None if nan_rows or not whole or low is None or high is None else (low, high)
     duplicates = count_repeated_rows(a, span)
-    found = Description(
+    description = Description(
         kind, a.shape, str(a.dtype), low, high, base, duplicates, repeated, nan_rows, zero_rows,
         first_row=tuple(a[0, :8].tolist()),
     )
-    return replace(found, remarks=_remarks(a, found, span))
+    return replace(description, remarks=_remarks(a, description, span))
 
 
 def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
@@ -151,8 +151,8 @@ def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
             low = min(low, float(part.min(where=finite, initial=np.inf) if part.dtype.kind == "f" else part.min()))
             high = max(high, float(part.max(where=finite, initial=-np.inf) if part.dtype.kind == "f" else part.max()))
         whole = whole and bool(((np.floor(part) == part) | ~finite).all() if part.dtype.kind == "f" else True)
-    found = low <= high
-    return nan_rows, zero_rows, low if found else None, high if found else None, whole
+    in_order = low <= high
+    return nan_rows, zero_rows, low if in_order else None, high if in_order else None, whole
 
 
 def _parts(a: np.ndarray) -> Iterator[np.ndarray]:
@@ -201,19 +201,20 @@ def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers near 1e300: then the answer is no
         for part in _parts(a):
             columns = [column - middle for column, middle in zip(part.T, center, strict=True)]
-            for k, apart in enumerate((*columns, sum(columns))):
-                totals[k] += np.sum(apart)
-                squares[k] += np.dot(apart, apart)
+            for k, column in enumerate((*columns, sum(columns))):
+                totals[k] += np.sum(column)
+                squares[k] += np.dot(column, column)
         variances = squares / len(a) - np.square(totals / len(a))
         return bool(variances[-1] < 0.1 * variances[:-1].sum())
 
 
 def _remarks(  # noqa: C901, PLR0912
-    a: np.ndarray, found: Description, span: tuple[float, float] | None
+    a: np.ndarray, description: Description, span: tuple[float, float] | None
 ) -> tuple[str, ...]:
-    kind, duplicates, nan_rows, zero_rows = found.kind, found.duplicate_rows, found.nan_rows, found.zero_rows
+    kind, duplicates = description.kind, description.duplicate_rows
+    nan_rows, zero_rows = description.nan_rows, description.zero_rows
     remarks = _of_pairs(a) if kind == "embeddings" else []
-    if found.base == 1:
+    if description.base == 1:
         remarks.append("the smallest item is 1: items may count from 1 (--one-based)")
     if kind == "triplets" and a.shape[1] > 3:
         remarks.append(
@@ -229,8 +230,8 @@ def _remarks(  # noqa: C901, PLR0912
         remarks.append("zero on one side of the diagonal: one half of a matrix of pairs? add its transpose")
     if kind == "answers":
         remarks.append("answers to triplets, which are another table: how often each of three items was called odd")
-    if found.repeated_items:
-        twice = _rows(found.repeated_items, "names", "name")
+    if description.repeated_items:
+        twice = _rows(description.repeated_items, "names", "name")
         remarks.append(f"{twice} an item twice: not triplets of three different items")
     if duplicates and kind == "triplets":
         remarks.append(
@@ -393,16 +394,16 @@ class _Hashed(_Packed):
         places = np.flatnonzero(~first)
         heads = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))[places]
         step = max(1, CHUNK_BYTES // (8 * self.a.shape[1]))
-        apart = [
+        others_of = [
             (_bytes_of(self.a[rows[at]]) != _bytes_of(self.a[rows[head]])).any(axis=1)
             for at, head in zip(_split(places, step), _split(heads, step), strict=True)
         ]
-        others = places[np.concatenate(apart)] if apart else places
-        found = np.zeros(len(first), np.bool_)
+        others = places[np.concatenate(others_of)] if others_of else places
+        differs = np.zeros(len(first), np.bool_)
         if len(others):
             words = _bytes_of(self.a[rows[others]])
-            found[others[np.unique(words, axis=0, return_index=True)[1]]] = True
-        return found
+            differs[others[np.unique(words, axis=0, return_index=True)[1]]] = True
+        return differs
 
 
 def _first(numbers: np.ndarray) -> np.ndarray:

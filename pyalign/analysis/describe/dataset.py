@@ -192,13 +192,13 @@ def describe(
         >>> import numpy as np
         >>> rows = [("ant", "bee", "cat", "cat", "ann"), ("cat", "ant", "dog", "ant", "bob")]
         >>> names = ("image1", "image2", "image3", "choice", "participant")
-        >>> found = describe(np.array(rows, dtype=[(name, "U9") for name in names]))  # or a DataFrame
-        >>> print(*found.sentences, sep="\\n")
+        >>> result = describe(np.array(rows, dtype=[(name, "U9") for name in names]))  # or a DataFrame
+        >>> print(*result.sentences, sep="\\n")
         2 answers to which of three items is odd
         'image1', 'image2', 'image3' hold 4 items by name
         'choice' holds the item itself, in all 2 rows
         'participant' holds 2 participants
-        >>> found.triplets()
+        >>> result.triplets()
         Triplets(2, with names, with subjects)
     """
     for name in stated:

@@ -93,9 +93,9 @@ def describe_file(spec: Any, stated: Mapping[str, Any] | None = None) -> FileDes
         one = Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
         return FileDescription(whole, (one,))
     model = folder_model(path) if os.path.isdir(path) else None
-    found = contents(path, key)
-    arrays = tuple(_of_content(path, content, stated or {}) for content in islice(found, MOST))
-    return FileDescription(whole, arrays, sum(1 for _ in found), model)
+    parts = contents(path, key)
+    arrays = tuple(_of_content(path, content, stated or {}) for content in islice(parts, MOST))
+    return FileDescription(whole, arrays, sum(1 for _ in parts), model)
 
 
 def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = None) -> Description:
@@ -105,24 +105,24 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
     if content.fault is not None:
         return Description("other", (), "unknown", remarks=(content.fault,), key=content.key)
     try:
-        found = describe(content.values, content.key or os.path.basename(path))
+        description = describe(content.values, content.key or os.path.basename(path))
     except InputError as error:
         shape, dtype = content.values.shape, str(content.values.dtype)
         return Description("other", shape, dtype, remarks=(str(error),), key=content.key)
-    if found.kind == "triplets":
+    if description.kind == "triplets":
         table = Content(values=content.values, numbers=tuple(range(content.values.shape[1])))
         answers = unnamed_table(table.columns)
-        of_file = _of_triplets(spec, found, stated) if answers is None else _of_answers(spec, table, answers)
-        return replace(of_file, key=content.key, dtype=found.dtype)
+        of_file = _of_triplets(spec, description, stated) if answers is None else _of_answers(spec, table, answers)
+        return replace(of_file, key=content.key, dtype=description.dtype)
     names = None if content.names is None else content.names[:3]
     if content.listed and content.values.ndim < 3 and objects_of_pairs(content.values) == content.listed:
         kind, line = "condensed matrices", _command(RATINGS, spec)
         remark = f"each row is the pairs of the {content.listed} objects that the file names"
-        return replace(found, kind=kind, key=content.key, remarks=(remark,), command=line)
+        return replace(description, kind=kind, key=content.key, remarks=(remark,), command=line)
     if content.key == LABELS_KEY:
         remark = "labels of dimensions, which are read with the embeddings next to them"
-        return replace(found, key=content.key, remarks=(remark, *found.remarks))
-    return replace(found, key=content.key, names=names, command=_command(found.kind, spec))
+        return replace(description, key=content.key, remarks=(remark, *description.remarks))
+    return replace(description, key=content.key, names=names, command=_command(description.kind, spec))
 
 
 def _command(kind: str, spec: str) -> str | None:
@@ -202,7 +202,7 @@ def _of_table(  # noqa: C901
     matrix = not table.texts and table.fault is None and len(table.values) > 0
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
-    found = describe(table.values, os.path.basename(path)) if matrix else None
+    description = describe(table.values, os.path.basename(path)) if matrix else None
     names: tuple[str, ...] | None = None
     if table.fault is None and table.width > 1:
         try:
@@ -211,14 +211,14 @@ def _of_table(  # noqa: C901
                 return _of_answers(path, table, answers, asked, notes)
             if table.width == len(table.texts) == 3:
                 items, names = joined(table.columns)
-                found = describe(items) if len(names) * 3 <= items.size * 2 else None
-            if found is not None and (found.kind == "triplets" or names):
+                description = describe(items) if len(names) * 3 <= items.size * 2 else None
+            if description is not None and (description.kind == "triplets" or names):
                 require_items(table.header or (), stated)
-                return replace(_of_triplets(path, found, stated, names), columns=table.header)
+                return replace(_of_triplets(path, description, stated, names), columns=table.header)
         except InputError as error:
             return _unsure(table, error)
-    if found is not None and found.kind != "embeddings":
-        return replace(found, columns=table.header, command=_command(found.kind, path))
+    if description is not None and description.kind != "embeddings":
+        return replace(description, columns=table.header, command=_command(description.kind, path))
     if len(table.texts) < 2 or in_memory is not None:
         return _of_embeddings(path, table, in_memory or partial(load_embeddings, path))
     return _of_words(path, table)
@@ -234,17 +234,17 @@ def _unsure(table: Content, error: InputError) -> Description:
 
 
 def _of_triplets(
-    spec: str, found: Description, stated: Mapping[str, Any] | None, names: tuple[str, ...] | None = None
+    spec: str, description: Description, stated: Mapping[str, Any] | None, names: tuple[str, ...] | None = None
 ) -> Description:
     """Three columns, the last of which is odd; of more nobody knows which."""
-    base, width = None if names is not None else found.base, found.shape[1]
+    base, width = None if names is not None else description.base, description.shape[1]
     layout = {"one_based": True} if base == 1 else {}
     fault = f"has {width} columns, and no header says which three hold the items: {Remedy('columns', (0, 1, 2))}"
-    remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
+    remarks = (x for x in description.remarks if names is None or "--one-based" not in x)
     return replace(
-        found,
+        description,
         base=base,
-        dtype="int64" if suffix_of(spec) in TEXT and not found.nan_rows else found.dtype,  # numpy reads floats
+        dtype="int64" if suffix_of(spec) in TEXT and not description.nan_rows else description.dtype,
         remarks=tuple(x for x in remarks if "stored as floats" not in x or suffix_of(spec) not in TEXT),
         names=None if names is None else names[:3],
         command=_score(spec, layout) if width == 3 else None,
@@ -264,15 +264,15 @@ def _of_answers(
     columns = [table.columns[c] for c in answers.items]
     named = answers.lowest is None
     items, names = joined(columns) if named else (np.stack([*map(np.asarray, columns)], axis=1).astype(np.int64), None)
-    found = describe(items)
+    description = describe(items)
     base = answers.lowest if answers.lowest in (0, 1) else None
     layout, said = {**layout_of(table, answers, base), **asked}, (*answers.sentences, *answers.notes)
     return replace(
-        found,
+        description,
         kind="triplets",
         base=base,
         shape=(len(items), table.width),
-        remarks=(*(x for x in found.remarks if not named or "--one-based" not in x), *notes, *said),
+        remarks=(*(x for x in description.remarks if not named or "--one-based" not in x), *notes, *said),
         names=None if names is None else names[:3],
         columns=table.header,
         command=_score(spec, layout),
@@ -317,7 +317,7 @@ def _flags(spec: str, layout: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _called(table: Content, columns: Sequence[int]) -> list[int | str]:
-    """Columns by their headers, where all of these can be told apart on a command line; else by number."""
+    """Columns by their headers, where all of these can be distinguished on a command line; else by number."""
     header = table.header or ()
     names = [header[c] for c in columns if header]
     plain = all(x and "," not in x and not x.lstrip("-").isdecimal() and header.count(x) == 1 for x in names)
@@ -328,15 +328,15 @@ def _of_embeddings(path: str, table: Content, load: Callable[[], Embeddings]) ->
     """A table as embeddings, as a reader would read it, with what is noticed then."""
     try:
         x = load()
-        found = describe(x.values)
+        description = describe(x.values)
     except InputError as error:
         remark = str(error).removeprefix(f"{path}: ")
         return Description("other", _shape(table), "float64", remarks=(remark,), columns=table.header)
 
     notes = tuple(note.removeprefix(f"{path}: ") for note in x.notes)
     return replace(
-        found, kind="embeddings", base=None, repeated_items=None, columns=table.header,
-        remarks=(*notes, *found.remarks) if found.kind == "embeddings" else notes,
+        description, kind="embeddings", base=None, repeated_items=None, columns=table.header,
+        remarks=(*notes, *description.remarks) if description.kind == "embeddings" else notes,
         names=None if x.names is None else x.names[:3], command=_command("embeddings", path),
     )
 

@@ -105,16 +105,16 @@ class Failures(OfTask, Result):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Failures:
         """Back from what `to_dict` gives."""
-        found = from_fields(cls, document)
+        result = from_fields(cls, document)
         hint = tuple[ListedTriplet, ...]
         listed = [read_as(hint, group.get("triplets"), "triplets") for group in document["groups"]]
-        groups = tuple(group.listing(some, found.models, found.dtype)
-                       for group, some in zip(found.groups, listed, strict=True))
+        groups = tuple(group.listing(some, result.models, result.dtype)
+                       for group, some in zip(result.groups, listed, strict=True))
         records = [record for some in listed for record in some]
         names = {item: name for one in records for item, name in zip(one.items, one.names or (), strict=False)}
         if names and any(record.names is None for record in records):
             raise InputError("'names' must be there for all triplets, or for none")
-        return replace(found, groups=groups, names=names or None)
+        return replace(result, groups=groups, names=names or None)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A flat dict for each listed triplet: group, row, items, names, a margin for each model, share, answers."""
@@ -190,10 +190,10 @@ def find_failures(
         >>> names = ["ant", "bee", "cat", "dog"]
         >>> models = {"line": pyalign.Embeddings(line, names), "flipped": -line[[0, 2, 1, 3]]}
         >>> asked = [[0, 1, 2], [2, 3, 0], [0, 3, 1]]
-        >>> found = find_failures(models, asked, families=["a", "b"], measure="neg_euclidean")
-        >>> [(group.right, group.wrong, group.rows.tolist()) for group in found.groups]
+        >>> result = find_failures(models, asked, families=["a", "b"], measure="neg_euclidean")
+        >>> [(group.right, group.wrong, group.rows.tolist()) for group in result.groups]
         [(None, None, [2]), ('a', 'b', [1, 0]), ('b', 'a', [])]
-        >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
+        >>> result.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
     progress = reporter(progress)
@@ -267,13 +267,13 @@ def _with_probabilities(
     """The groups with the probabilities of what they list: of all triplets, `index` (t, 3), they take much memory."""
     places = [np.searchsorted(called.rows, group.rows) for group in groups]
     rows = np.concatenate(places)
-    found = np.zeros((len(rows), len(models) + len(chosen), 3), np.float32)
+    positions = np.zeros((len(rows), len(models) + len(chosen), 3), np.float32)
     for k, x in enumerate(models.values()) if len(rows) else ():
         similarities = triplet_outcomes(x, index[rows], replace(how, temperature=1.0), backend).similarities
-        found[:, k] = called_odd_probabilities(similarities, how.temperature, how.task)
+        positions[:, k] = called_odd_probabilities(similarities, how.temperature, how.task)
     for k, one in enumerate(chosen.values()):
-        found[:, len(models) + k] = probabilities_of_choices(one, rows, how.task)
-    parts = np.split(found, np.cumsum([len(one) for one in places])[:-1])
+        positions[:, len(models) + k] = probabilities_of_choices(one, rows, how.task)
+    parts = np.split(positions, np.cumsum([len(one) for one in places])[:-1])
     return tuple(replace(group, probabilities=part) for group, part in zip(groups, parts, strict=True))
 
 

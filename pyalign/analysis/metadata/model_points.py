@@ -158,21 +158,21 @@ def models_of(result: Any) -> Models:
     return _scored(result) if command == "score" else _with_other_score(result)
 
 
-def _compared(found: Comparison) -> Models:
-    counts = {"objects": found.n_objects, "subjects": found.n_subjects or 0, "triplets": found.n_triplets}
-    how = found.inference
+def _compared(result: Comparison) -> Models:
+    counts = {"objects": result.n_objects, "subjects": result.n_subjects or 0, "triplets": result.n_triplets}
+    how = result.inference
     degrees = 0 if how.over is None else min(counts[by] for by in how.over.split("+")) - 1
     notes: tuple[str, ...] = ()
     if how.over is None:
         notes = ("the comparison is without intervals, so that the covariance of the models' errors is not known",)
-    elif found.covariance is None:
+    elif result.covariance is None:
         why = "no two triplets are independent" if how.resamples is None else "the comparison is by a bootstrap"
         notes = (f"{why}, so that the covariance of the models' errors is not known: no interval over {how.over}",)
-    about = {name: getattr(found, name) for name in ("n_triplets", "n_objects", "n_subjects", "triplets", "task")}
-    covariance = None if found.covariance is None else np.array(found.covariance)
+    about = {name: getattr(result, name) for name in ("n_triplets", "n_objects", "n_subjects", "triplets", "task")}
+    covariance = None if result.covariance is None else np.array(result.covariance)
     return Models(
-        tuple(model.model for model in found.models), np.array([model.accuracy for model in found.models]),
-        tuple(model.ci for model in found.models), about, notes, covariance=covariance, degrees=degrees,
+        tuple(model.model for model in result.models), np.array([model.accuracy for model in result.models]),
+        tuple(model.ci for model in result.models), about, notes, covariance=covariance, degrees=degrees,
         by=None if covariance is None else how.over,
     )
 

@@ -180,7 +180,7 @@ class _Plan:
         if left := len(self.points.points) - len(some):
             notes.append(f"{left} model{'s have' if left > 1 else ' has'} no number in {column!r}, left out there")
         clusters = np.unique(self.points.clusters[some], return_inverse=True)[1].reshape(-1)
-        rank = None if math.isnan(found := spearman(x, y)) else found
+        rank = None if math.isnan(measured := spearman(x, y)) else measured
         if rank is not None and len(some) < LEAST_RANKED:
             notes.append(
                 f"the rank correlation with {column!r} is over {len(some)} models: it has no interval, which needs at "
@@ -211,10 +211,10 @@ class _Plan:
 
     def _simultaneous(self, line: Line, some: np.ndarray, rank: float | None, count: int) -> ColumnIntervals:
         """The intervals that hold together with those of all other columns, so many in all."""
-        found = vars(replace(self, confidence=sidak(self.confidence, count))._intervals(line, some, rank))
+        figures = vars(replace(self, confidence=sidak(self.confidence, count))._intervals(line, some, rank))
         return ColumnIntervals(**{
             name: None if one is None else replace(one, method="sidak", confidence=self.confidence)
-            for name, one in found.items()
+            for name, one in figures.items()
         })
 
     def _line(self, line: Line, some: np.ndarray, x: np.ndarray, scale: str) -> FittedLine:
@@ -229,7 +229,7 @@ class _Plan:
             _ends(objects, 0), _ends(objects, 1), _ends(models, 0), _ends(models, 1),
         )
 
-    def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, found: float) -> Interval | None:
+    def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, rho: float) -> Interval | None:
         """The interval of Spearman's correlation by draws of the accuracies.
 
         Errors draw ranks towards no order. How far, the draws tell, which are around accuracies that vary as much as
@@ -240,8 +240,8 @@ class _Plan:
         drawn = rank_correlations(x, self._ranks(some, self.points.covariance[np.ix_(some, some)]))
         tail = (1.0 - self.confidence) / 2.0
         low, high = np.quantile(drawn, [tail, 1.0 - tail]).tolist()
-        moved = 2.0 * (found - float(drawn.mean()))
-        low, high = max(-1.0, min(low, low + moved, found)), min(1.0, max(high, high + moved, found))
+        moved = 2.0 * (rho - float(drawn.mean()))
+        low, high = max(-1.0, min(low, low + moved, rho)), min(1.0, max(high, high + moved, rho))
         return Interval(low, high, float(drawn.std(ddof=1)), self.points.by, "parametric", self.confidence)
 
     def _ranks(self, some: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -255,13 +255,13 @@ class _Plan:
             self.ranks[key] = np.stack([double_ranks(draw) for draw in drawn]) / 2.0
         return self.ranks[key]
 
-    def _rank_over_models(self, line: Line, found: float) -> Interval | None:
+    def _rank_over_models(self, line: Line, rho: float) -> Interval | None:
         error, degrees = jackknife(line.x, line.y, line.clusters)
-        ends = around(fisher(found, len(line.x)), error, degrees, self.points.models_by, "jackknife", self.confidence)
+        ends = around(fisher(rho, len(line.x)), error, degrees, self.points.models_by, "jackknife", self.confidence)
         if ends is None:
             return None
         low, high = map(math.tanh, ends)
-        return replace(ends, low=min(found, low), high=max(found, high), error=None)
+        return replace(ends, low=min(rho, low), high=max(rho, high), error=None)
 
     def groups(self, column: str, asked: bool, notes: list[str]) -> Iterator[MetadataGroup]:
         """The models by their values in a column of text, the most accurate first."""
@@ -315,5 +315,5 @@ def rank_correlations(x: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     a, b = a - a.mean(), ranks - ranks.mean(axis=1, keepdims=True)
     below = np.sqrt((a @ a) * (b * b).sum(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray = np.where(below > 0.0, (b @ a) / below, 0.0)
-    return found
+        correlations: np.ndarray = np.where(below > 0.0, (b @ a) / below, 0.0)
+    return correlations
