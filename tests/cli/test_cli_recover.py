@@ -129,7 +129,8 @@ def test_bad_options_are_one_line_and_write_nothing(refused, command, models, op
 
 
 def test_one_model_alone_is_refused(refused, models):
-    assert refused("recover", "x.npy", "-t", "t.npy") == "--embeddings must be at least two models to distinguish; got 1"
+    said = refused("recover", "x.npy", "-t", "t.npy")
+    assert said == "--embeddings must be at least two models to distinguish; got 1"
 
 
 def test_a_model_at_chance_is_named(refused, folder, models):
