@@ -1,4 +1,4 @@
-"""A model and many people: its choice probabilities against the shares of their answers, triplet by triplet."""
+"""Agreement of a model's choice probabilities with the shares of many participants' answers, triplet by triplet."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
 def _ready(
     settings: _Settings, how: ChoiceModel, backend: BackendName, rows: Rows
 ) -> Callable[[MeasureLike], Agreement]:
-    """Repeats are brought together once; what comes back compares by a measure."""
+    """Merges repeated triplets once; returns a function that computes the agreement by one measure."""
     repeats = find_repeats(rows.index, rows.aligned.triplets.answers)
     enough = _with_enough(repeats, settings.min_answers)
 
@@ -204,7 +204,7 @@ def _of_choices(
 
 @dataclass(frozen=True)
 class _Answers:
-    """The c triplets that count: their items (c, 3), how many people called each odd (c, 3), and who, where known."""
+    """The c triplets that are compared: items (c, 3), counts of answers (c, 3), and who gave them, where known."""
 
     triplets: np.ndarray
     counts: np.ndarray
@@ -217,7 +217,7 @@ class _Answers:
 
 
 def _compare(outcomes: Outcomes, judged: _Answers, settings: _Settings) -> Agreement:
-    """The agreement of the similarities of triplets that were scored."""
+    """The agreement by similarities that have been computed."""
     score = outcomes.score
     assert score.measure is not None and score.temperature is not None
     logs = log_choice_probabilities(outcomes.similarities, score.temperature)
@@ -265,7 +265,7 @@ def _figures(model: ModelChoices, judged: _Answers, settings: _Settings, **how: 
 def _bins_with_intervals(
     bins: Sequence[AgreementBin], place: np.ndarray, errors: AgreementErrors, values: Values, counts: np.ndarray
 ) -> tuple[AgreementBin, ...]:
-    """Adds to each bin the intervals of its means; which triplets are in the bin is treated as fixed. place: (c,)."""
+    """Adds to each bin the intervals of its means, with the bin of each triplet, place (c,), treated as fixed."""
     bins_with_intervals = []
     for k, row in enumerate(bins):
         known = {name: value for name in OF_BINS if (value := getattr(row, name)) is not None}
@@ -275,7 +275,7 @@ def _bins_with_intervals(
 
 
 def _credits(similarities: np.ndarray, ties: str) -> np.ndarray:
-    """(c, 3): what the model's choice counts when the item at that position was called odd, as a fraction."""
+    """(c, 3): the credit of the model's choice if the item at that position was the answer, a fraction."""
     top = similarities[:, ::-1] == similarities.max(axis=1, keepdims=True)  # pair 2 - p is the one without p
     tied = top.sum(axis=1, keepdims=True)
     return credits_of(np.where(top, tied, -tied), ties) / CREDIT_UNIT

@@ -1,7 +1,7 @@
 """The figures that compare a model's choices with the answers of many people, triplet by triplet.
 
-Each is a mean over triplets, or a correlation over them, whose influences then stand for the values of a mean. Both can
-be asked of other answers to the same triplets, which shows what the answers of one participant do.
+Each is a mean over triplets, or a correlation, whose influence values take the place of the values of a mean. Both can
+be computed for other answers to the same triplets, such as those without one participant.
 
 Errors of figures of agreement with many people, over objects, over people, or over both.
 """
@@ -123,13 +123,13 @@ def bins_of(columns: np.ndarray, place: np.ndarray, limits: np.ndarray) -> tuple
 
 
 def places_of(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """(c,): the bin of each majority share, or entropy; such as 3/10 and an edge 0.3 may differ in the last bit."""
+    """(c,): the bin of each majority share, or entropy; 3/10 and an edge 0.3 may differ in the last bit."""
     return np.clip(np.searchsorted(limits, values + 1e-12, side="right") - 1, 0, len(limits) - 2)
 
 
 @dataclass(frozen=True)
 class AgreementBin:
-    """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities."""
+    """The triplets on which participants agree to this extent; None in an empty bin or without probabilities."""
 
     # low, high: of the majority share, or of the entropy of people's answers in nats; low <= value < high, in the last
     # bin also value = high.
@@ -156,7 +156,7 @@ Values = Callable[
 
 @dataclass(frozen=True)
 class AgreementErrors:
-    """Groups the triplets, and the answers, that depend on each other: once for all figures."""
+    """The groups of dependent triplets and answers, which are found once for all figures."""
 
     plan: Resampling  # over what intervals are.
     triplets: Dependence  # by their objects, or each by itself.
@@ -212,7 +212,7 @@ class AgreementErrors:
         return known
 
     def _changes(self, values: Values, counts: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """(e,) by figure: what it loses without each entry."""
+        """(e,) by figure: how much it changes without each entry."""
         entries = self.entries
         assert entries is not None
         without = counts[entries.sets] - entries.own

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def open_streams() -> None:
-    """What a terminal's encoding lacks is escaped; a stream that was closed takes everything and keeps nothing."""
+    """Makes standard streams safe: unencodable characters are escaped, closed streams become os.devnull."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _fill(number)
@@ -44,7 +44,7 @@ def open_streams() -> None:
 
 
 def _fill(number: int) -> None:
-    """Something stands under the number of a closed stream, or the next file that is opened would get its lines."""
+    """Opens os.devnull under a closed descriptor, so that the next file that is opened does not get its number."""
     try:
         os.fstat(number)
     except OSError:
@@ -55,7 +55,7 @@ def _fill(number: int) -> None:
 
 
 def drop(stream: TextIO) -> None:
-    """What a stream could not take is dropped, or the interpreter would try again at its end and exit with 120."""
+    """Discards what a stream could not write; otherwise the interpreter tries again at exit and exits with 120."""
     try:
         stream.flush()
     except OSError:
@@ -63,7 +63,7 @@ def drop(stream: TextIO) -> None:
 
 
 def say(line: str) -> None:
-    """A line on stderr, if that takes it."""
+    """Prints a line to stderr, where that is possible."""
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
@@ -78,7 +78,7 @@ Output: TypeAlias = "np.ndarray | str | bytes | Iterable[bytes] | Callable[[Mapp
 
 @dataclass(frozen=True)
 class Option:
-    """How a field of an options class stands on the command line."""
+    """How a field of an options class is written on the command line."""
 
     help: str  # a phrase.
     # such as ("-t", "--triplets"); empty: that of the argument of Python that the field is called by.
@@ -121,7 +121,7 @@ def option(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has made."""
+    """What a command returns: its result, and what it writes and says."""
 
     result: Result | None = None  # is printed as its table, or as JSON; None for commands that only write or tell.
     # what is written in addition, by path; or what makes it of the SHA-256 of those before it, by path.
@@ -213,7 +213,7 @@ def _explained(field_: Field[Any]) -> Option:
 
 
 def flags_of(field_: Field[Any], option_: Option) -> tuple[str, ...]:
-    """The flags of a field; none of what only stands by itself."""
+    """The flags of a field; none where it is only positional."""
     return option_.flags or (
         () if option_.positional else (FLAGS.get(field_.name) or "--" + field_.name.replace("_", "-"),)
     )
@@ -296,7 +296,7 @@ def _add(parser: argparse.ArgumentParser, place: Any, field_: Field[Any], option
 
 
 def _offer(action: Any, option_: Option) -> None:
-    """The words of an option are what the shell completes."""
+    """Lets the shell complete the words of an option."""
     if option_.words is not None:
         action.completer = lambda **_: list(option_.words or ())
 
@@ -357,7 +357,7 @@ def _require_once(parser: Parser, kind: type, words: Sequence[str]) -> None:
 
 
 def _unrecognized(words: Sequence[str], parser: Parser) -> str:
-    """What is said of words that no option takes: the flag that was meant, where one is near the first of them."""
+    """The message about words that no option takes, with the flag that was probably meant."""
     message = f"unrecognized arguments: {' '.join(words)}"
     flag = words[0].partition("=")[0]
     meant = next((other for other in OTHER_FLAGS.get(flag, ()) if other in parser.flags()), None)
@@ -409,7 +409,7 @@ def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
 
 
 def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, ...]:
-    """A note on each of these options that is given, though it has no effect here."""
+    """A note on each of these options that is given although it has no effect here."""
     return tuple(f"{shown} has no effect here: {why}" for _, shown in _shown(options, names))
 
 
@@ -431,7 +431,7 @@ def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _words_of(value: Any, option_: Option) -> list[str]:
-    """How the value of an option stands behind its flag."""
+    """How the value of an option is written after its flag."""
     if value is True:
         return []
     if not isinstance(value, tuple):

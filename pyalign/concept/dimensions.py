@@ -1,7 +1,7 @@
 """Human dimensions, their numbers and names; and which objects belong to which dimension or category.
 
-Representations and human dimensions brought to the same objects.
-Assigns each triplet to a human dimension: the one that carries most of the pair that people chose.
+Matches the objects of representations and of human dimensions.
+Assigns each triplet to the human dimension that contributes most to the pair that participants chose.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of
 
 
 def as_dimensions(dimensions: object) -> np.ndarray:
-    """(n, k) float64, checked: human dimensions say how much of something an object has.
+    """(n, k) float64, checked: human dimensions are amounts, which can't be negative.
 
     Numbers below 0 by no more than a two-hundredth of the largest, as the published SPoSE has them, become 0.
 
@@ -58,9 +58,9 @@ def as_dimensions(dimensions: object) -> np.ndarray:
 
 
 def labels_of(labels: Sequence[str] | None, dimensions: object, argument: str = "dimension_labels") -> tuple[str, ...]:
-    """A label for each of the dimensions (n, k), all different: where one comes twice, each of them with its number.
+    """A label for each of the dimensions (n, k); labels that occur twice get the number of their dimension.
 
-    Without labels they are their own, else their numbers, from 1.
+    Without labels: those that the dimensions have, otherwise numbers from 1.
 
     Example:
         >>> labels_of(None, np.eye(2)), labels_of(["food", "tools", "food"], np.eye(3))
@@ -193,7 +193,7 @@ def objects_of(
 
 
 def _values(x: Embeddings, name: str) -> np.ndarray:
-    """Embeddings as float64 on the host: what is added to eigenvalues must not drown in float32's rounding."""
+    """Embeddings as float64 on the host: in float32, penalties would be lost next to large eigenvalues."""
     inputs = dispatch_of("auto", x.values)
     values = np.asarray(inputs.host(inputs.rows(x.values, name)), np.float64)
     largest = np.abs(values, where=np.isfinite(values), out=np.zeros_like(values)).max()
@@ -206,7 +206,7 @@ def _matched(
     values: np.ndarray, own: tuple[str, ...] | None, names: tuple[str, ...] | None, n: int, name: str,
     notes: list[str], missing: Policy,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The row of each object, and which have one; the others have a row of NaN."""
+    """The row of each object (NaN if it has none), and a mask of the objects that have one."""
     if own is not None and names is not None:
         if own == names:
             return values, np.ones(n, bool)
@@ -226,7 +226,7 @@ def _matched(
 
 
 def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: Policy) -> np.ndarray:
-    """Marks the objects that have a row among these; raises where one has not and must, or where none has."""
+    """A mask of the objects that have a row; raises an error if a required row is missing, or all are."""
     try:
         there: np.ndarray = rows_of_each(names, {name: own}, missing, several=False)[name] >= 0
     except InputError as error:
@@ -260,7 +260,7 @@ class Assignment:
 def assigned(
     triplets: object, dimensions: object, how: str = "sum", top: int = 1, backend: BackendName = "auto"
 ) -> Assignment:
-    """Assigns each triplet to the dimension that carries most of its chosen pair: the first two items.
+    """Assigns each triplet to the dimension that contributes most to its chosen pair, the first two items.
 
     Args:
         triplets: (t, 3) integers in [0, n), the item that people called odd last.

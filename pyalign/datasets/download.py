@@ -1,9 +1,8 @@
-"""A downloader that goes on where the last attempt, or the last run, has stopped.
+"""Downloads that resume where the last attempt, or the last run, stopped.
 
-What has come is kept in FILE.HOST-PROCESS-RANDOM.part until it is whole. It is gone on with where the server says that
-the file is the one it was (``If-Range``), or where a checksum will tell; else it begins again. Each run has a part of
-its own: two runs never write to one file, also where locks don't reach from one to the other. Where they do, the second
-run waits for the first.
+Received bytes are stored in FILE.HOST-PROCESS-RANDOM.part until the file is complete. A download resumes if the server
+says that its file is unchanged (``If-Range``), or if a checksum is compared afterwards; otherwise it starts again. Each
+run writes to a part of its own, even where locks are not shared between machines. Where they are, the second run waits.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ _live = set[Path]()  # parts that this process writes to
 
 
 class _Cut(Exception):
-    """The connection has ended early, or never began."""
+    """The connection ended early, or could not be made."""
 
 
 class _OfTheWeb(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to addresses of the web alone; urllib's own goes to ``ftp:`` as well.
+    """Follows redirects to http and https only; urllib's own handler also follows them to ``ftp:``.
 
     answered: is called when a server has answered with a redirect.
     """
@@ -62,10 +61,10 @@ class _OfTheWeb(urllib.request.HTTPRedirectHandler):
 
 
 class Resuming:
-    """What has come of one file: claimed first, then fetched, checked and moved to its place by the caller.
+    """The part of one file: claimed first, then fetched; the caller checks it and moves it to its place.
 
     Args:
-        part: FILE.part; what has come is kept in FILE.HOST-PROCESS-RANDOM.part from one run to the next.
+        part: FILE.part; received bytes are kept in FILE.HOST-PROCESS-RANDOM.part from one run to the next.
         progress: is called with bytes, and once where another process is waited for.
 
     Attributes:
@@ -84,7 +83,7 @@ class Resuming:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Inside, the part is this run's: what an earlier one has left is moved to its name; a live one is waited for.
+        """The part belongs to this run inside: it takes over what an earlier run left, and waits for a live one.
 
         The lock keeps other runs of this machine from fetching the same again. Without one they do no harm.
         """
@@ -97,7 +96,7 @@ class Resuming:
                 self._tidy()
 
     def _own_part(self, waited_for: Path | None = None) -> IO[bytes]:
-        """The file of this run's part, an earlier one or a new one; another run that begins now finds it by a lock."""
+        """The file of this run's part, taken over or new, with a lock by which other runs see that it is in use."""
         whole = self._base.with_suffix("")  # locked as the part that it was, while it is unpacked
         first = (self._base,) if whole.is_symlink() else (whole, self._base)
         with ExitStack() as folder:
@@ -127,22 +126,22 @@ class Resuming:
             return own
 
     def _tidy(self) -> None:
-        """What has come of a file that is not whole stays, for the next run; nothing is no part."""
+        """Keeps an incomplete part for the next run, and removes an empty one."""
         with suppress(FileNotFoundError):
             if self._size():
                 return
         self.discard()
 
     def discard(self) -> None:
-        """Removes what has come."""
+        """Removes the part."""
         self.path.unlink(missing_ok=True)
         self._state.unlink(missing_ok=True)
 
     def fetch(self, url: str, has_hash: bool) -> None:
         """Fetches what is missing, inside `claimed`.
 
-        has_hash: whether a checksum is compared afterwards, so that what can't be known to be the same may be gone on
-        with.
+        has_hash: whether a checksum is compared afterwards; a download may then resume if the server does not say that
+            its file is unchanged.
         """
         self._has_hash = has_hash
         left = ATTEMPTS
@@ -166,7 +165,7 @@ class Resuming:
         return self.path.stat().st_size
 
     def _attempt(self, url: str) -> bool:
-        """Appends what comes; whether the file is whole."""
+        """Appends received bytes; returns whether the file is complete."""
         have, request = self._request(url)
         try:
             response = urllib.request.build_opener(_OfTheWeb(self._has_answered)).open(request, timeout=TIMEOUT)
@@ -249,12 +248,12 @@ class Resuming:
 
 
 def _state_of(part: Path) -> Path:
-    """The file that says of which file of the server a part is."""
+    """The file that records which file of the server a part belongs to."""
     return part.with_name(f"{part.name}.json")
 
 
 def _ranges(response: Any) -> tuple[int, int | None]:
-    """The first byte of a response, -1 where it does not say, and the bytes of the whole file, None where unknown."""
+    """The first byte of a response (-1 if not stated) and the size of the whole file (None if unknown)."""
     if response.status == 206:
         content_range = response.headers.get("Content-Range") or ""
         start, total = content_range.removeprefix("bytes ").partition("-")[0], content_range.rpartition("/")[2]
@@ -264,7 +263,7 @@ def _ranges(response: Any) -> tuple[int, int | None]:
 
 
 def _read(response: Any) -> bytes:
-    """What has come: `read` would wait for a whole piece, and lose a part of one where the rest never comes."""
+    """The bytes that have arrived; `read` would wait for a full block and lose it if the connection ended."""
     try:
         piece: bytes = response.read1(CHUNK)
     except (HTTPException, OSError) as error:
@@ -273,7 +272,7 @@ def _read(response: Any) -> bytes:
 
 
 def _is_offline(error: object) -> bool:
-    """Whether it is one of a machine without a network, which waiting for a server does not mend."""
+    """Whether an error means that this machine has no network, so that retrying does not help."""
     return isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNREACHABLE)
 
 
@@ -284,7 +283,7 @@ def _reason(error: object) -> str:
 
 
 def is_address(url: str) -> bool:
-    """Whether it is one of the web."""
+    """Whether a text is an http or https address."""
     return url[:8].lower().startswith(("https://", "http://"))
 
 

@@ -1,12 +1,12 @@
 """By how much penalties have moved each entry of an embedding, to first order.
 
 At a stationary point X of loss + penalty, one Newton step of the loss towards its own optimum is H^-1 times the
-derivative of the penalty, where H are the second derivatives of the objective at the entries that are not 0. With
-twice the shrinkage in H it is positive definite in practice: axes that may almost turn leave directions of hardly any
-curvature, in which a step would go anywhere.
+derivative of the penalty, where H is the Hessian of the objective at the entries that are not 0. H gets twice the
+shrinkage, which makes it positive definite in practice: otherwise directions in which the axes can almost be rotated
+would have hardly any curvature, and a step along them would be arbitrary.
 
 The objective of a fit of rows X (n, d), with its derivative.
-Where fits start: the signed optimum, and the columns of a non-negative embedding that are made of its axes.
+Starting points of fits: the signed optimum, and the non-negative columns that are made of its axes.
 Fits of rows: at one penalty, or along a path of penalties with warm starts.
 
 The options of a fit of rows: its penalties, its form and where it starts. They are checked once, here.
@@ -34,7 +34,7 @@ STEP = 1e-4  # of differences, as a share of the root mean square of the entries
 
 
 def moved_by_penalties(loss: TripletLoss, penalty: EmbeddingPenalty, rows: np.ndarray) -> np.ndarray:
-    """(n, d) estimate of the fitted less the unpenalized entries, 0 for entries that are 0.
+    """(n, d) estimate of how far penalties have moved each entry, 0 for entries that are 0.
 
     rows: (n, d) float64, of a fit with this penalty. It takes some 30 gradients.
     """
@@ -85,7 +85,7 @@ class Objective:
         return value + self.penalties(rows), slope
 
     def penalties(self, rows: np.ndarray) -> float:
-        """What the rows cost besides the cross-entropy, in nats."""
+        """The value of the penalties at these rows, in nats."""
         squares, total = (rows * rows).sum(dtype=np.float64), np.abs(rows).sum(dtype=np.float64)
         return self.penalty.shrinkage * float(squares) + self.penalty.sparsity / self.loss.n * float(total)
 
@@ -124,7 +124,7 @@ def signed_optimum(
     loss: TripletLoss, shrinkage: float, *, start: np.ndarray | None = None, gap: float = GAP, iterations: int = 2000,
     watch: Seen | None = None,
 ) -> SignedOptimum:
-    """Columns are added along the directions in which the objective falls until the duality gap is small.
+    """The signed optimum: columns are added along descent directions until the duality gap is small.
 
     start: (n, r) rows near the optimum, such as that of another penalty.
     """
@@ -160,10 +160,10 @@ def first_columns(
     loss: TripletLoss, shrinkage: float, at_zero: Curvature, n_dimensions: int | None, seed: int | None,
     watch: Seen | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Non-negative columns (n, d) to start from, and the passes that they took.
+    """Non-negative columns (n, d) to start from, and how many passes over the data they took.
 
-    They are the positive and the negative parts of the axes of a signed embedding that is near its optimum, those of
-    the most mass first. So no start is near zero, where sparsity would keep every column.
+    They are the positive and the negative parts of the axes of a signed embedding that is near its optimum, the
+    largest first. So no start is near zero, where sparsity would keep every column at zero.
 
     Args:
         at_zero: the curvature at rows of zero, without penalties.
@@ -187,7 +187,7 @@ def first_columns(
 
 
 def principal(rows: np.ndarray) -> np.ndarray:
-    """Rows with the same inner products, their columns orthogonal, the longest first; negligible ones are left out.
+    """Rows with the same inner products and orthogonal columns, the longest first, without negligible ones.
 
     They are rounded, as two implementations of LAPACK differ in the last bits, and the largest entry of a column is
     positive.
@@ -207,7 +207,7 @@ FitSeen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, object
 
 @dataclass(frozen=True, eq=False)
 class RowsFit:
-    """Fitted rows, with what the fit has found."""
+    """Fitted rows and the figures of the fit."""
 
     rows: np.ndarray  # (n, d) float64: dimensions by mass, largest first; those that are zero are left out.
     penalty: EmbeddingPenalty  # of the fit.
@@ -252,11 +252,11 @@ class Fitter:
 
     @property
     def zero(self) -> float:
-        """The shrinkage from which on the best signed embedding is zero."""
+        """The smallest shrinkage at which the best signed embedding is zero."""
         return max(-self.at_zero.least, 0.0)
 
     def penalties(self, shares: Sequence[float] = SHARES) -> tuple[EmbeddingPenalty, ...]:
-        """These shares of the shrinkage at which all is zero, and of sparsity what belongs to it."""
+        """Penalties at these fractions of the shrinkage at which all is zero, each with its sparsity."""
         ratio = 0.0 if self.options.signed else RATIO * self.loss.n
         return tuple(EmbeddingPenalty(share * self.zero, ratio * share * self.zero) for share in shares)
 
@@ -312,7 +312,7 @@ class Fitter:
 
     @property
     def _most(self) -> int | None:
-        """The most columns that were asked for."""
+        """The largest number of columns that was asked for."""
         return None if self.options.n_dimensions == "auto" else self.options.n_dimensions
 
     def _solved(
@@ -401,7 +401,7 @@ class EmbeddingPenalty:
 
 
 def penalty_of(shrinkage: float | None, sparsity: float | None, n: int, signed: bool) -> EmbeddingPenalty:
-    """The penalties of n objects where one of them may be left out: `RATIO` then says the other.
+    """The penalties of n objects; one of the two may be left out and then follows from the other by `RATIO`.
 
     Example:
         >>> penalty_of(2e-5, None, 1000, signed=False)
@@ -424,7 +424,7 @@ def penalty_of(shrinkage: float | None, sparsity: float | None, n: int, signed: 
 
 
 def as_embedding_penalties(penalties: Any, n: int, signed: bool) -> tuple[EmbeddingPenalty, ...] | None:
-    """Penalties, weakest first, as a path goes; None for ``"auto"``.
+    """Penalties in the order of a path, weakest first; None for ``"auto"``.
 
     penalties: ``"auto"``, or pairs (shrinkage, sparsity) of which one may be None.
     """

@@ -38,16 +38,16 @@ def is_image(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is one of those that systems put next to what people see."""
+    """Whether a file or folder is hidden or made by an operating system."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def images_below(folder: PathLike) -> tuple[list[str], list[str]]:
     """The paths of image files below a folder, with '/', in plain string order; and those of the other files.
 
-    What is hidden is left out. Links are followed, and each folder is listed once, by the path with the fewest links to
-    folders, of several such by the first in plain string order: links that lead to one another would double the paths
-    at each step, and an image with two names would count twice. Links to files are files like others; one that leads
+    Hidden files are left out. Links are followed, and each folder is listed once, by the path with the fewest links or
+    else the first in string order: circular links would double the paths at each step, and an image with two names
+    would count twice. Links to files are files like others; one that leads
     nowhere is listed by its name: to leave it out would be to lose an image.
     """
     images, others = list[str](), list[str]()
@@ -128,7 +128,7 @@ def read_file(path: str) -> bytes:
 
 
 def check_bytes(path: PathLike, size: int, what: str = "") -> None:
-    """Refuse an image of so many bytes that it can be none."""
+    """Raises an error for a file that is too large to be an image."""
     if size > LARGEST:
         raise bad(path, f"{what}has {size:,} bytes, more than {LARGEST:,}")
 
@@ -149,7 +149,7 @@ class Rows:
         key: the dataset or column.
         count: of rows.
         names: of the rows, where the file has them.
-        notes: what was found about names, sentences.
+        notes: notes about names, sentences.
     """
 
     def __init__(self, path: PathLike, key: str, count: int, fetch: Fetch) -> None:
@@ -270,7 +270,7 @@ def parquet_images(path: PathLike, column: str | None) -> Rows:
 
 
 def _room(nbytes: int) -> int:
-    """Bytes that the separate process may take for a piece, of `nbytes` of images in all: it is copied some times."""
+    """The memory that the separate process may use for a piece of `nbytes` of images, which it copies several times."""
     return 4 * (PIECE + min(LARGEST, max(0, nbytes)))
 
 
@@ -293,7 +293,7 @@ class Member(NamedTuple):
 
 
 class Archive:
-    """The members of a tar archive, by number, as soon as `add` has taken them.
+    """The members of a tar archive by number, in the order in which `add` is called.
 
     Attributes:
         ended: whether the archive has the mark at its end.
@@ -416,7 +416,7 @@ class Archive:
         return name, size
 
     def _check_end(self, descriptor: int, place: int, total: int) -> None:
-        """Refuse what stands behind the end: of archives put one behind another only the first would be read."""
+        """Raises an error for data after the end mark: of concatenated archives only the first would be read."""
         while place < total:
             piece = _exactly(descriptor, AT_ONCE, place)
             if piece.count(0) != len(piece):
@@ -429,7 +429,7 @@ class Archive:
 
 
 def _exactly(descriptor: int, size: int, place: int) -> bytes:
-    """Bytes at a place, fewer only where the file ends. The system gives no more than 2 GB at once."""
+    """Reads exactly these bytes, fewer only at the end of the file; one call of the system reads at most 2 GB."""
     data = os.pread(descriptor, size, place)
     if len(data) in (size, 0):
         return data
@@ -459,7 +459,7 @@ def _text(raw: bytes) -> str:
 
 
 def _number(raw: bytes) -> int | None:
-    """An octal number, or one of 256s; None where it is none, or negative."""
+    """A number of a tar header, octal or base 256; None if it is malformed or negative."""
     if raw[0] & 0x80:
         return int.from_bytes(raw[1:], "big") if raw[0] == 0x80 and not any(raw[1:-8]) else None
     digits = raw.partition(b"\0")[0].strip()

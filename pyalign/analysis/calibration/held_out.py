@@ -1,4 +1,4 @@
-"""The figures of the part that a calibration reports on, with intervals in closed form.
+"""The figures of the held-out part of a calibration, with intervals in closed form.
 
 All are means over answers at a temperature that is treated as fixed: of cross-entropies, credits, Brier scores, and of
 divergences where answers are shares. Over objects and people they depend on each other as `pyalign.stats.clustered`
@@ -9,8 +9,8 @@ A lapse rate, fitted together with the temperature: how often answers are guesse
 Parameters for held-out answers are those of the triplets that share no object with the one that is held out. The
 derivatives of the loss, at the best parameters of all answers, are added up by object, by pair of objects and by set of
 three. By inclusion and exclusion these sums give the derivatives over the rest of each triplet, and a step of Newton's
-method the parameters that fit the rest best, but for the square of the step. Nothing is drawn: with fits to halves of
-the objects, fifty or two hundred times, the calibration error hangs on the seed, by a fifth of its error.
+method gives the parameters that fit the rest best, to first order. Nothing is random: with fifty or two hundred fits to
+random halves of the objects, the calibration error would vary with the seed by a fifth of its standard error.
 
 Source: Bickel, "One-step Huber estimates in the linear model", JASA 1975.
 """
@@ -51,7 +51,7 @@ FURTHEST = (0.0, math.sqrt(math.log(2.0)))  # where Jensen-Shannon distances are
 
 
 class Mean(NamedTuple):
-    """What is averaged over answers. values: float64 (t,), of each triplet. within: where its mean is.
+    """A quantity that is averaged over answers. values: float64 (t,), one per triplet. within: the range of its mean.
 
     by_pair: float64 (t, k), of an answer that is each pair; None where it is the same for all answers to a triplet.
     """
@@ -63,7 +63,7 @@ class Mean(NamedTuple):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is reported of a part; fields as in `Calibration`, whose `test` is the part."""
+    """The figures of the held-out part; fields as in `Calibration`, whose `test` it is."""
 
     test: Part
     divergences: Divergences | None
@@ -174,7 +174,7 @@ def intervals_of_means(
     test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
     dependence: Dependence, slopes: np.ndarray | None = None,
 ) -> tuple[dict[str, Interval | None], tuple[str, ...], Errors]:
-    """The interval of each figure by its name, notes, and the errors of `slopes` (t,), if any: quicker together."""
+    """The interval of each figure by its name, notes, and the errors of `slopes` (t,) if given; faster together."""
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
     more = () if slopes is None else (slopes,)
     errors = dependence.errors(np.stack([weights, *(weights * one.values for one in means.values()), *more]).T)
@@ -240,7 +240,7 @@ def lapses_of(
     answered: AnsweredSimilarities, test: AnsweredSimilarities, beta: float, betas: np.ndarray, split: str | None,
     over: tuple[Resampling, Dependence, Dependence] | None,
 ) -> Lapses | str:
-    """Lapses fitted to all answers, with what they bring to held-out ones; a sentence where answers don't say the rate.
+    """Lapses fitted to all answers, with their gain on held-out ones; a sentence if answers don't determine the rate.
 
     Args:
         answered: all answers.
@@ -279,7 +279,7 @@ def lapses_of(
 def _held_out(
     answered: AnsweredSimilarities, lapse_fit: LapseFit, betas: np.ndarray, split: str, there: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both for each triplet that is there, from those of its rest; no lapses where those, or all answers, have none."""
+    """Both parameters for each held-out triplet, of the triplets that share no object with it; rates are at least 0."""
     rates = np.zeros(len(betas))
     if lapse_fit.rate > 0.0:
         table, _ = scores(answered, lambda s: np.concatenate(_of_answers(s, lapse_fit)))
@@ -292,7 +292,7 @@ def _held_out(
 
 
 def fit_lapses(fit: AnsweredSimilarities, beta: float) -> LapseFit | str:
-    """The lapse rate and the inverse temperature with the least loss; a sentence where the answers don't say them.
+    """The lapse rate and the inverse temperature with the least loss; a sentence if answers don't determine them.
 
     Args:
         fit: the answers.
@@ -393,7 +393,7 @@ def _mean(fit: AnsweredSimilarities, losses: np.ndarray, within: tuple[float, fl
 
 
 def _weights(fit: AnsweredSimilarities) -> np.ndarray:
-    """(a, t) what share of all answers are to a triplet and are one of a pairs; a = 1 of single answers."""
+    """(a, t) the share of all answers that are to a triplet and choose one of a pairs; a = 1 for single answers."""
     weights = np.ones((1, len(fit.similarities))) if fit.answers is None else by_pair(fit.answers.shares).T
     weights = weights if fit.weights is None else weights * fit.weights
     shares: np.ndarray = weights / weights.sum()
@@ -401,7 +401,7 @@ def _weights(fit: AnsweredSimilarities) -> np.ndarray:
 
 
 def rest_sums(objects: np.ndarray | None, by: str, values: np.ndarray) -> np.ndarray:
-    """(k, t): the sums of values (k, t) over the rest of each triplet: those that have nothing in common with it.
+    """(k, t): the sums of values (k, t) over the rest of each triplet, the triplets that share no object with it.
 
     Above 100 objects a triplet that shares two objects with the one that is held out is subtracted with either.
 

@@ -101,7 +101,7 @@ def _called(name: str, columns: Sequence[Scores]) -> Iterator[Scores]:
 
 
 def _scores_in(result: Any, number: int) -> dict[str, Scores]:
-    """The columns of a result, the number so and so of the others, by what the score is called."""
+    """The scores in one of the other results, as columns by the name of the score."""
     command = getattr(result, "command", "")
     figure = FIGURES.get(command)
     if figure is None:
@@ -242,7 +242,7 @@ def joined(
 
 
 def _add(columns: dict[str, list[Value]], score: Scores, names: Sequence[str], labels: Mapping[str, str]) -> list[str]:
-    """Adds a column of the score of each model, whose names its cells get; gives what is said of those without one."""
+    """Adds a column with the score of each model; returns notes on models without one."""
     name, there = score.about.column, list(score.cells)
     if name in columns:
         raise InputError(f"metadata must have other columns than the scores; got {name!r} in both")
@@ -323,7 +323,7 @@ def around(
 
 
 def _values(name: str, rows: Sequence[int | None], table: Metadata, notes: list[str]) -> dict[str, float | str]:
-    """What is known of a model: the mean of its seeds' numbers, or the text that all of them have."""
+    """The metadata of a model: means of its seeds' numbers, and texts that all seeds share."""
     values: dict[str, float | str] = {}
     for column in table.columns:
         held = [cell for row in rows if (cell := table.value(row, column)) is not None]
@@ -343,7 +343,7 @@ def _point(
     name: str, members: tuple[str, ...], accuracies: np.ndarray, values: dict[str, float | str],
     scores: Sequence[Scores],
 ) -> ModelPoint:
-    """A model with its other scores, or the mean of its seeds; still without its interval."""
+    """A model with its other scores, or the mean of its seeds, before intervals are computed."""
     family = values.get("family")
     point = ModelPoint(
         members[0], float(accuracies.mean()), None, members, None if family is None else str(family), values=values
