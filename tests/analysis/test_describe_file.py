@@ -235,6 +235,8 @@ def test_each_array_of_several_is_described(tmp_path, suffix):
     np.testing.assert_array_equal(read_answers(spec.path, key=spec.key), arrays["counts"])
     (one,) = describe_file(f"{path}::rdm").arrays
     assert one == found["rdm"]
+    save(path, {"rdms": np.stack([rdm] * 3)})
+    assert describe_file(path).arrays[0].remarks == ("3 matrices of 12 items, of as many people or models",)
 
 
 def test_names_as_lines_of_words(tmp_path):
