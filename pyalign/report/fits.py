@@ -285,17 +285,11 @@ def _dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stabi
         column("mass", "mass", "digits", 5, keep=6),
         column("objects", "n_objects", "count", keep=6, note="Objects with an entry that is not 0."),
         column("share", "share", "percent"),
-        *(_stability_column(one, dimensions) for one in stability),
+        *(Rows([one.dimensions[row.dimension - 1] for row in dimensions]).column(
+            one.over, "correlation", "number", 2, keep=7, ci=lambda row: (row.low, row.high), ends="",
+            note=f"Correlation with the dimension that matches it, over {OVER[one.over]}.") for one in stability),
         column("top objects", lambda row: ", ".join(map(one_line, row.top_objects[:TOP])), left=True),
     ).on_page("embedding-dimensions", "dimensions by mass")
-
-
-def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> Column:
-    """The correlation of each dimension with those that match it."""
-    rows = [stability.dimensions[one.dimension - 1] for one in dimensions]
-    note = f"Correlation with the dimension that matches it, over {OVER[stability.over]}."
-    return Rows(rows).column(stability.over, lambda row: row.correlation, "number", 2, keep=7,
-                             ci=lambda row: (row.low, row.high), ends="", note=note)
 
 
 CAPTIONS = {

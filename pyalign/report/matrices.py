@@ -38,7 +38,7 @@ def rsa_view(result: Rsa, verbose: bool = False, labels: Labels | None = None) -
             else f"p by {result.permutations:,} relabelings of the objects, one-sided",
         ),
         *(_of_people(result, named) if of_people else ()),
-        *(_of_ceilings(result, named) if _has_ceilings(result) else ()),
+        *_of_ceilings(result, named),
         *(block for of_means in (False, True) for block in _of_pairs(result, labels, verbose, of_means)),
         *(foot(f"weighted sum, {_weighted_text(one)}",
                f"weights, fitted to all pairs: {_weights_text(one, result, labels)}", apart=True)
@@ -57,7 +57,9 @@ def _of_people(result: Rsa, named: Sequence[Column]) -> list[Block]:
 
 
 def _of_ceilings(result: Rsa, named: Sequence[Column]) -> list[Block]:
-    """Means over participants against the ceiling, and the ceiling itself."""
+    """Means over participants against the ceiling, and the ceiling itself; older documents have none."""
+    if all(one is None for one in Rows(result.results).each("per_person.against_lower")):
+        return []
     against = table(*named, *_against_columns(result), title="means against the noise ceiling").on_page("rsa-against")
     p_values = Rows(result.results).each("per_person.against_lower.p_value")
     return [
@@ -128,11 +130,6 @@ def _person_columns(result: Rsa) -> list[Column]:
                note="Each participant with the mean of all."),
         column("pooled", "ceiling.pooling", only=PAGE, note="What was averaged over participants for the ceiling."),
     ]
-
-
-def _has_ceilings(result: Rsa) -> bool:
-    """Whether means over participants are held against a noise ceiling: not of older documents."""
-    return any(one is not None for one in Rows(result.results).each("per_person.against_lower"))
 
 
 def _against_columns(result: Rsa) -> list[Column]:

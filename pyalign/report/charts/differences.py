@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
 from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import Transfer
-from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
+from pyalign.report.charts.ranked import Panel, Row, change_of, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
     LETTER, SHAPES, TEXT, alt, chart_of, colors_and_shapes, finished, first_of, letters_width, lined, style_of,
     width_of,
@@ -105,15 +105,13 @@ def transfer_chart(
     look, points = style_of(style), width_of(width)
     figures = overall(result)
     several = len(result.maps) > 1
-    items = []
+    changes = []
     for row in figures:
-        on = "" if not row.on else f"{one_line(row.on)}: "
-        items.append(f"{on}{figure_called(row)}{f', {one_line(row.map)}' if several else ''}")
-    before = [
-        row_of(item, NAMES[0], row.before, row.before_ci, row.n) for item, row in zip(items, figures, strict=True)
-    ]
-    after = [row_of(item, NAMES[1], row.after, row.after_ci, row.n) for item, row in zip(items, figures, strict=True)]
-    gains = [row_of(item, "after - before", row.difference, row.ci) for item, row in zip(items, figures, strict=True)]
+        item = f"{f'{one_line(row.on)}: ' if row.on else ''}{figure_called(row)}{f', {one_line(row.map)}' * several}"
+        both = (row.before, row.before_ci), (row.after, row.after_ci)
+        changes.append(change_of(NAMES, item, *both, (row.difference, row.ci), row.n))
+    before, after, gains = map(list, zip(*changes, strict=True))
+    gains = [replace(row, n=None) for row in gains]
     order = order_of([*after, *before], "document" if sort == "value" else sort, gains)
     shown = order[: limit or MOST_ROWS]
     panels = [

@@ -198,17 +198,13 @@ def cards_chart(
         f"{len(shown)} of {len(cards)} dimensions."
     ]
     if n_triplets is not None:
-        sentences.append(f"Share: of {n_triplets:,} choices, those whose chosen pair {_rule(assign, top)}.")
+        most = "has its largest product here" if assign == "product" else "has more of this dimension than of any other"
+        if top > 1:
+            which = "whose products are largest" if assign == "product" else "it has most of"
+            most = f"has this dimension among the {top} {which}"
+        sentences.append(f"Share: of {n_triplets:,} choices, those whose chosen pair {most}.")
     chart = alt.layer(*layers, **size)
     return finished(chart, look, points, "Dimensions of human similarity", sentences, notes)
-
-
-def _rule(assign: str, top: int) -> str:
-    """When a choice counts for a dimension."""
-    product = assign == "product"
-    if top > 1:
-        return f"has this dimension among the {top} " + ("whose products are largest" if product else "it has most of")
-    return "has its largest product here" if product else "has more of this dimension than of any other"
 
 
 def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: float, style: Style) -> list[Any]:

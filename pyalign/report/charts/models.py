@@ -15,11 +15,12 @@ from typing import Any
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.ceiling.leave_one_out import NoiseCeiling, require_weighting
 from pyalign.analysis.comparison.comparison_result import Comparison
-from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.cross_validate import ProbeCrossValidation
-from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
+from pyalign.report.charts.ranked import (
+    MOST_MODELS, Band, Change, Panel, Row, Tick, change_of, order_of, ranked, row_of,
+)
 from pyalign.report.charts.theme import (
     SHAPES, alt, bars_of, chart_of, colors_and_shapes, ends_of, finished, first_of, joined, known, legend_of,
     letters_width, read_out, shares, style_of, width_of, with_margin,
@@ -30,8 +31,6 @@ from pyalign.report.words import Labels, bars_text, called, counted, different, 
 
 MOST_ROWS = 60  # unless somebody asks for more
 MOST_PEOPLE = 2000  # values of single people in one picture
-Value = tuple[float, Interval | None]
-Pair = tuple[Row, Row, Row]  # of one model: before, after, and what is gained
 Correlation = tuple[str, str, RsaResult]  # the model, what tells its points apart, the row of the result
 PROBED, SCORE = "probed, held out", ("as they came", "transformed")
 
@@ -185,30 +184,24 @@ def before_after_chart(
     return finished(chart, look, points, title, [*sentences, first_of(len(shown), len(order), "models")])
 
 
-def _pair(names: tuple[str, str], item: str, before: Value, after: Value, gain: Value, n: int | None) -> Pair:
-    return (
-        row_of(item, names[0], *before, n),
-        row_of(item, names[1], *after, n),
-        row_of(item, f"{names[1]} - {names[0]}", *gain, n),
-    )
-
-
 def probe_names(results: Sequence[ProbeCrossValidation], labels: Labels | None = None) -> list[str]:
     """What the embeddings of probes are called, all different; `labels`: those of a page."""
     return different(called([(result.embeddings or "the embeddings", None) for result in results], labels))
 
 
-def _before_after_probes(probes: Sequence[ProbeCrossValidation], labels: Labels | None) -> tuple[list[Pair], list[str]]:
+def _before_after_probes(
+    probes: Sequence[ProbeCrossValidation], labels: Labels | None
+) -> tuple[list[Change], list[str]]:
     """A pair for each probe, of a single one also for each of its folds; and sentences on what they are over."""
     names = ["mean of the folds"] if len(probes) == 1 else probe_names(probes, labels)
     before_and_after = unprobed(probes), PROBED
     pairs = [
-        _pair(before_and_after, name, (probe.zero_shot_accuracy, probe.zero_shot_interval),
+        change_of(before_and_after, name, (probe.zero_shot_accuracy, probe.zero_shot_interval),
               (probe.accuracy, probe.accuracy_interval), (probe.difference, probe.difference_interval), None)
         for name, probe in zip(names, probes, strict=True)
     ]
     pairs += [
-        _pair(before_and_after, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
+        change_of(before_and_after, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
               (fold.accuracy - fold.zero_shot_accuracy, None), fold.n_test)
         for k, fold in enumerate(probes[0].folds if len(probes) == 1 else (), 1)
     ]
@@ -223,7 +216,7 @@ def _before_after_probes(probes: Sequence[ProbeCrossValidation], labels: Labels 
     ]
 
 
-def _before_after_maps(entries: Sequence[Scored], labels: Labels | None) -> tuple[list[Pair], list[str]]:
+def _before_after_maps(entries: Sequence[Scored], labels: Labels | None) -> tuple[list[Change], list[str]]:
     """A pair for each model that was scored with and without a transform, on the same triplets; and sentences."""
     accuracies = [(entry, entry.accuracy) for entry in entries if entry.accuracy is not None]
     plain = {
@@ -247,7 +240,7 @@ def _before_after_maps(entries: Sequence[Scored], labels: Labels | None) -> tupl
     for name, (entry, b) in zip(different(names), after, strict=True):
         key = entry.name, entry.triplets
         other, a = plain.get((*key, entry.measure)) or before_of[key]
-        pairs.append(_pair(SCORE, name, (a, other.ci), (b, entry.ci), (b - a, None), entry.n))
+        pairs.append(change_of(SCORE, name, (a, other.ci), (b, entry.ci), (b - a, None), entry.n))
     counts = [entry.n for entry, _ in after if entry.n is not None]
     seen = any(entry.in_sample for entry in entries)
     return pairs, [

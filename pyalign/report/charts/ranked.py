@@ -43,6 +43,16 @@ def row_of(item: str, model: str, value: float | None, interval: Interval | None
     return Row(item, model, known(value), *ends_of(interval), n)
 
 
+Figure = tuple[float | None, Interval | None]
+Change = tuple[Row, Row, Row]  # of an item: before, after, and the difference
+
+
+def change_of(names: tuple[str, str], item: str, before: Figure, after: Figure, gain: Figure, n: int | None) -> Change:
+    """The points of what has changed."""
+    difference = row_of(item, f"{names[1]} - {names[0]}", *gain, n)
+    return row_of(item, names[0], *before, n), row_of(item, names[1], *after, n), difference
+
+
 @dataclass(frozen=True)
 class Band:
     """A range from `low` to `high`, behind all rows; or behind one, if `item` is that, at the point of `model`.
@@ -161,7 +171,10 @@ def _panel(
     if panel.ticks:
         layers.append(_ticks(panel.ticks, x, on_row, look["color"] if several else alt.ColorValue(style.muted)))
     if panel.linked:
-        layers.append(_links(panel.rows, x, on_row, style))
+        at = [{"item": row.item, "model": row.model, "at": row.value} for row in panel.rows if row.value is not None]
+        links = chart_of(at).mark_line(color=style.muted, strokeWidth=0.8, aria=False)
+        order_of_models = {"detail": alt.Detail("item:N"), "order": alt.Order("model:O")}
+        layers.append(links.encode(x=of_field(x, "at"), **order_of_models, **on_row))
     layers += _points(points, x, panel, look)
     if counted:
         layers += _counts(panel, order, style, width)
@@ -221,13 +234,6 @@ def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, color: Any) -> Any:
     ]
     strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
     return strokes.encode(x=x, color=color, **read_out(), **on_row)
-
-
-def _links(rows: Sequence[Row], x: Any, on_row: At, style: Style) -> Any:
-    """A line through the points of each row."""
-    ends = [{"item": row.item, "model": row.model, "at": row.value} for row in rows if row.value is not None]
-    lines = chart_of(ends).mark_line(color=style.muted, strokeWidth=0.8, aria=False)
-    return lines.encode(x=of_field(x, "at"), detail=alt.Detail("item:N"), order=alt.Order("model:O"), **on_row)
 
 
 def _lines(

@@ -74,9 +74,11 @@ def rdm_chart(
     layers += _at_sides(panels, objects, side, uris, across, look, images is not None)
     if grouped:
         layers += _groups(panels, words, side, across, look, named=side < SMALL and not uris)
-    layers.append(_heads(panels, side * len(objects), look))
+    heads = [{"head": panel.label, "x": panel.x, "y": panel.y - HEAD} for panel in panels]
+    layers.append(texts(heads, "head", align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=look.text,
+                        limit=max(side * len(objects), 40)))
     frame = {"width": left + across * step[0] - GAP, "height": -(-len(panels) // across) * step[1]}
-    total = len(rdms.objects)
+    total, measures = len(rdms.objects), {one.measure for one in rdms.matrices if one.measure is not None}
     unit = f"{rdms.kind} of a pair"
     sentences = [
         f"{counted(len(objects), 'object')}, the same order everywhere. "
@@ -84,7 +86,7 @@ def rdm_chart(
         sentence,
         "" if len(objects) == total else f"{len(objects)} of {total:,} objects, evenly spread over the order.",
         first_of(len(names), len(rdms.matrices), "matrices"),
-        f"Measure: {_measures(rdms)}." if _measures(rdms) else "",
+        f"Measure: {one_line(*measures)}." if len(measures) == 1 else "",
     ]
     title = f"RDM: {names[0]}" if len(names) == 1 else "Representational dissimilarity matrices"
     drawn = finished(alt.layer(*layers, **frame), look, points, title, sentences, notes)
@@ -103,8 +105,7 @@ def _read(result: Rsa | Rdms, labels: Labels | None) -> tuple[Rdms, list[str], l
 
 def _across(matrices: int, width: str) -> int:
     """How many matrices stand in a row: rows are about as long as each other."""
-    rows = -(-matrices // MOST_ACROSS[width])
-    return -(-matrices // rows)
+    return -(-matrices // -(-matrices // MOST_ACROSS[width]))
 
 
 def matrix_names(result: Rsa | Rdms, rdms: Rdms, labels: Labels | None = None) -> list[str]:
@@ -121,11 +122,6 @@ def matrix_names(result: Rsa | Rdms, rdms: Rdms, labels: Labels | None = None) -
         else short[one.embeddings]
         for one in rdms.matrices
     ])
-
-
-def _measures(rdms: Rdms) -> str:
-    measures = dict.fromkeys(one.measure for one in rdms.matrices if one.measure is not None)
-    return ", ".join(map(one_line, measures)) if len(measures) == 1 else ""
 
 
 def _categories(categories: Any, objects: Sequence[str]) -> list[str]:
@@ -241,13 +237,6 @@ def _groups(
     rule = chart_of(lines).mark_rule(color=look.background, strokeWidth=1.2, aria=False)
     layers = [rule.encode(**at_point(), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))] if lines else []
     return [*layers, texts(names, color=look.text, align="right", baseline="middle")] if names else layers
-
-
-def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
-    """The name of each matrix, above it."""
-    rows = [{"head": panel.label, "x": panel.x, "y": panel.y - HEAD} for panel in panels]
-    return texts(rows, "head", align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=look.text,
-                 limit=max(whole, 40))
 
 
 # Multidimensional scaling
