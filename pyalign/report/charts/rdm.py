@@ -54,7 +54,7 @@ def rdm_chart(
     look, points = style_of(style), width_of(width)
     rdms, names, objects = _read(result, labels)
     by = _checks.one_of(by or COLORED[len(names) == 1], COLORED, "by")
-    across = _across(len(names), width)
+    across, ranks = _across(len(names), width), by == COLORED[0]
     words = [""] * len(objects) if categories is None else _categories(categories, objects)
     order, sentence = _order(rdms, objects, words, sort or ("cluster" if categories is None else "category"))
     room = (points - 2 * 6 - GAP * (across - 1)) / across
@@ -79,10 +79,9 @@ def rdm_chart(
                         limit=max(side * len(objects), 40)))
     frame = {"width": left + across * step[0] - GAP, "height": -(-len(panels) // across) * step[1]}
     total, measures = len(rdms.objects), {one.measure for one in rdms.matrices if one.measure is not None}
-    unit = f"{rdms.kind} of a pair"
     sentences = [
         f"{counted(len(objects), 'object')}, the same order everywhere. "
-        + (f"Color: percentile of the {unit} within its matrix." if by == COLORED[0] else f"Color: the {unit}."),
+        f"Color: {'percentile of ' * ranks}the {rdms.kind} of a pair{' within its matrix' * ranks}.",
         sentence,
         "" if len(objects) == total else f"{len(objects)} of {total:,} objects, evenly spread over the order.",
         first_of(len(names), len(rdms.matrices), "matrices"),
