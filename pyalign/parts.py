@@ -59,7 +59,12 @@ def part_of(mark: Mapping[str, Any], value: Any, *rows: Any) -> tuple[Any, ...]:
         rows: the bytes behind its line.
     """
     document = {**mark, **as_document(value)}
-    return (f"{json.dumps({**document, SHA256: digest_of(document)}, allow_nan=False)}\n".encode(), *rows)
+    return (f"{json.dumps({**document, SHA256: seal_of(document)}, allow_nan=False)}\n".encode(), *rows)
+
+
+def seal_of(document: Mapping[str, Any]) -> str:
+    """The SHA-256 in the line of a part, of all else in it."""
+    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
 
 
 def read_part(path: PathLike, mark: Mapping[str, Any], kind: type[Kind], what: str = "part") -> tuple[Kind, bytes]:
@@ -83,7 +88,7 @@ def _known(path: PathLike, line: bytes, mark: Mapping[str, Any], kind: type[Kind
     if not isinstance(document, dict) or SHA256 not in document or {**document, **mark} != document:
         raise bad(path, f"is no {what}")
     try:
-        if document.pop(SHA256) != digest_of(document):
+        if document.pop(SHA256) != seal_of(document):
             raise bad(path, "was edited or damaged since a run has left it; delete it to begin again")
     except RecursionError as error:
         raise bad(path, f"is no {what}: it is nested too deep") from error

@@ -11,7 +11,7 @@ import pytest
 
 from pyalign._result import Result
 from pyalign.journal import OTHER, Journal, sibling_path
-from pyalign.parts import digest_of
+from pyalign.parts import seal_of
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_journal_that_was_edited_is_refused_in_one_line_and_never_taken(place,
     EDITS[edit](document)
     if sealed:
         document.pop("sha256")
-        document["sha256"] = digest_of(document)
+        document["sha256"] = seal_of(document)
     path.write_text(json.dumps(document))
     if sealed and edit in ("a figure", "a step more"):
         assert place(resume=True).steps == document["steps"]  # sound, and as if a run had left it

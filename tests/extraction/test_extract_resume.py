@@ -24,7 +24,7 @@ from pyalign.extraction.job import describe_processor
 from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
 from pyalign.io.write import run_name
-from pyalign.parts import digest_of
+from pyalign.parts import seal_of
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 OPTIONS = {"batch_size": 2, "unreadable": "omit"}
@@ -40,7 +40,7 @@ def edited(part, more=b"", **changes):
     line, data = part.read_bytes().split(b"\n", 1)
     document = {**json.loads(line), **changes}
     del document["sha256"]
-    line = json.dumps({**document, "sha256": digest_of(document)}).encode() + b"\n"
+    line = json.dumps({**document, "sha256": seal_of(document)}).encode() + b"\n"
     part.write_bytes(line + data + more)
 
 
