@@ -145,6 +145,8 @@ def load_triplets(
         source=None if in_memory else file, task=layout["task"] or ODD_ONE_OUT,
         notes=(*kept, *notes, *(notes_on_unused(path, table) if unweighted else ())),
     )
+    if unweighted and answers is None:
+        return triplets
     given = weights if weight is None else weights_in(path, table, weight)
     with errors_of(path):
         triplets = triplets.with_weights(given)
