@@ -230,21 +230,21 @@ def picked(results: Sequence[Row], k: int | str) -> Row:
 
 
 @overload
-def load_result(path: PathLike, kind: None = ...) -> Any: ...
+def load_result(path: PathLike, result_type: None = ...) -> Any: ...
 @overload
-def load_result(path: PathLike, kind: type[Kept]) -> Kept: ...
-def load_result(path: PathLike, kind: type[Kept] | None = None) -> Any:
+def load_result(path: PathLike, result_type: type[Kept]) -> Kept: ...
+def load_result(path: PathLike, result_type: type[Kept] | None = None) -> Any:
     """Read the result in a JSON document, from `result.to_json()` or a command's `--json PATH`.
 
     Args:
         path: a `.json` file.
-        kind: the class that the result must be of, one of `pyalign.results`; a type checker knows it then. None: any.
+        result_type: the class that the result must be of, one of `pyalign.results`, for type checkers too. None: any.
 
     Returns:
         The same object, except for what documents do not contain: a map is stored in a file of its own.
 
     Raises:
-        InputError: no document of pyalign, one of a newer version, one that is damaged, or a result of another kind;
+        InputError: no document of pyalign, one of a newer version, one that is damaged, or a result of another class;
             one line with the path.
         OSError: missing or forbidden.
 
@@ -260,11 +260,11 @@ def load_result(path: PathLike, kind: type[Kept] | None = None) -> Any:
     from pyalign.io.documents import read_json
     from pyalign.io.paths import bad
 
-    if kind is not None and not (isinstance(kind, type) and issubclass(kind, Result)):
-        raise InputError(f"kind must be a class of pyalign.results; got {kind!r:.60}")
+    if result_type is not None and not (isinstance(result_type, type) and issubclass(result_type, Result)):
+        raise InputError(f"result_type must be a class of pyalign.results; got {result_type!r:.60}")
     result = read_result(read_json(path), path)
-    if kind is not None and not isinstance(result, kind):
-        raise bad(path, f"holds {type(result).__name__}, where {kind.__name__} is asked for")
+    if result_type is not None and not isinstance(result, result_type):
+        raise bad(path, f"holds {type(result).__name__}, where {result_type.__name__} is asked for")
     return result
 
 

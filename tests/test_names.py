@@ -81,7 +81,7 @@ MAPPINGS = {
     "recover": lambda two: pyalign.recover(two, TRIPLETS),
     "temperature of recover": lambda two: pyalign.recover({"1": X, "2": X}, TRIPLETS, temperature=two),
     "rsa": lambda two: pyalign.rsa(two, X @ X.T, kind="similarity", ci=None),
-    "model_rdms of rsa": lambda two: pyalign.rsa({}, X @ X.T, kind="similarity", ci=None, model_rdms=two),
+    "matrix of rsa": lambda two: pyalign.rsa({}, X @ X.T, kind="similarity", ci=None, matrix=two),
     "cka": lambda two: pyalign.cka(two),
     "models of cka": lambda two: pyalign.cka(two, batch_size=5),
     "models of batches": lambda two: pyalign.cka(batches=[two]),

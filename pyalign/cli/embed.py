@@ -9,7 +9,7 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -237,7 +237,7 @@ class PredictOptions(
         "penalties of the ridge regression, chosen from by leave-one-out (default: 0.1, 1, ..., 1e6)", "--penalty",
         nargs="+", group=REGRESSION,
     )
-    standardize: str = option(
+    standardize: Literal["features", "none"] = option(
         "features: divide each feature by its standard deviation over the training objects (default: none)",
         default="none", choices=("features", "none"), group=REGRESSION,
     )
@@ -255,7 +255,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     dimensions = _shared_options.dimensions_of(options, triplets)
     predictions = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, folds=options.folds,
-        penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
+        penalties=options.penalties or PENALTIES, standardize=options.standardize, triplets=triplets,
         ci=_options.plan(options), correction=options.correction, nan_policy=options.nan_policy,
         missing=options.missing, seed=options.seed or 0, progress=progress,
     )

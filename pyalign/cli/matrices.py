@@ -56,7 +56,7 @@ class RsaOptions(
         "name of the item in each row of --human, one per line; embeddings with names are then matched by name",
         group=HUMAN,
     )
-    model_rdms: tuple[Spec, ...] | None = option(
+    matrix: tuple[Spec, ...] | None = option(
         "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", "--matrix",
         nargs="+", group=MODELS,
     )
@@ -95,9 +95,9 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     labels = _inputs.labeled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
-    rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--matrix")
+    rdms = _shared_options.read_matrices(options.matrix or (), "dissimilarity", "--matrix")
     result = rsa(
-        models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
+        models, human, **asked, matrix=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
         correction=options.correction, nan_policy=options.nan_policy, missing=options.missing,
         rdms=options.out is not None, backend=options.backend, progress=progress,
     )
@@ -121,7 +121,7 @@ def _check(options: RsaOptions) -> None:
     """What is wrong whatever the files hold."""
     if options.out is None:
         refuse_unused(options, ("categories",), "the folder of results: add --out")
-    if not options.embeddings and not options.model_rdms:
+    if not options.embeddings and not options.matrix:
         raise InputError("--embeddings, --matrix, or both are needed; got neither")
     if not options.embeddings:
         refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,7 +45,8 @@ MADE_FROM = (
 @_checks.checked
 def predict_dimensions(
     embeddings: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
-    penalties: float | Sequence[float] = PENALTIES, folds: int | ArrayLike = FOLDS, standardize: bool = False,
+    penalties: float | Sequence[float] = PENALTIES, folds: int | ArrayLike = FOLDS,
+    standardize: Literal["features", "none"] = "none",
     triplets: TripletsLike | None = None, measure: MeasureLike = "dot", ci: OverObjects = AUTO,
     correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise", seed: NotNegative = 0,
     progress: Progress | None = None,
@@ -62,7 +64,7 @@ def predict_dimensions(
         penalties: the penalties to choose from, positive. They are added to the eigenvalues of X'X, so their effect
             depends on the scale of the features.
         folds: the number of folds, or a label (n,) for each row of the dimensions.
-        standardize: whether features are divided by their standard deviation over the training objects of each fit.
+        standardize: ``"features"`` divides features by their standard deviation over the training objects of each fit.
         triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out. With triplets the result
             contains the accuracy of the predicted dimensions, of the human ones, and of the original embeddings.
         measure: the measure by which predicted and human dimensions choose the odd one out.
@@ -97,7 +99,7 @@ def predict_dimensions(
     progress = reporter(progress)
     plan = over_objects(ci)
     get_measure(measure)
-    grid = checked_penalties(penalties)
+    grid, scaled = checked_penalties(penalties), standardize == "features"
     models = one_or_several(embeddings)
     if not models:
         raise InputError("embeddings must hold at least one model; got none")
@@ -108,7 +110,7 @@ def predict_dimensions(
     results, explained = [], {}
     for name, rows in objects.rows.items():
         held_out = predict_held_out(
-            rows[objects.kept], objects.y, fold, grid, standardize=standardize, errors=plan is not None,
+            rows[objects.kept], objects.y, fold, grid, standardize=scaled, errors=plan is not None,
             progress=partial(progress, name),
         )
         explained[name] = Explained.of(objects.y, held_out)
@@ -117,7 +119,7 @@ def predict_dimensions(
     fold_of[objects.kept] = fold
     predictions = DimensionPredictions(
         tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
-        bool(standardize), correction, inference=Inference.of(plan, seed=None if labeled else seed),
+        scaled, correction, inference=Inference.of(plan, seed=None if labeled else seed),
         differences=None if plan is None or len(models) < 2
         else _differences(explained, objects.labels, plan, correction),
         human=objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
@@ -130,7 +132,7 @@ def predict_dimensions(
         "standardize": predictions.standardize, "measure": measure, "ci": record_of(plan), "correction": correction,
         "nan": nan_policy, "missing": missing,
     }
-    notes = (*objects.notes, *_notes(results, grid, objects, standardize), *predictions.notes)
+    notes = (*objects.notes, *_notes(results, grid, objects, scaled), *predictions.notes)
     return replace(
         predictions, notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, "numpy", seed)
     )

@@ -109,7 +109,7 @@ class ChosenTriplets(Result):
 
 
 def plan_triplets(
-    a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int | None = None, *, share: float = 0.5,
+    x: EmbeddingsLike, y: EmbeddingsLike, n_triplets: int | None = None, *, share: float = 0.5,
     measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float | None = None, seed: int = 0,
     n_subjects: int | None = None, answers_per_subject: int | None = None, shared: float = SHARED,
     repeated: float = REPEATED,
@@ -117,7 +117,7 @@ def plan_triplets(
     """Choose triplets that distinguish two models with few answers: those on which they choose different items.
 
     Args:
-        a, b: (n, d) embeddings of the same n objects; matched by name where both have names.
+        x, y: (n, d) embeddings of the same n objects; matched by name where both have names.
         n_triplets: how many to choose; none twice. With lists it follows from them.
         share: the proportion that is chosen because the models differ, from 0 to 1; the others are random. With less
             than 1, weighted answers give the figures of random triplets. With 1 the fewest answers distinguish the
@@ -151,10 +151,10 @@ def plan_triplets(
     measures = measure if isinstance(measure, list | tuple) else (measure, measure)
     if len(measures) != 2:
         raise InputError(f"measure must be one, or one for each of two models; got {len(measures)}")
-    first, second = same_objects(as_embeddings(a, "a"), as_embeddings(b, "b"))
+    first, second = same_objects(as_embeddings(x, "x"), as_embeddings(y, "y"))
     choosers = [
-        Chooser(_checks.as_rows(x.values, name), get_measure(one))
-        for x, name, one in zip((first, second), "ab", measures, strict=True)
+        Chooser(_checks.as_rows(rows.values, name), get_measure(one))
+        for rows, name, one in zip((first, second), "xy", measures, strict=True)
     ]
     n, rng = len(first), generator(seed)
     total = comb(n, 3)
@@ -171,7 +171,7 @@ def plan_triplets(
     times = np.bincount(triplets.ravel(), minlength=n)
     weights = Weights(n_triplets / (len(pi) * pi[chosen]), covered)
     unnamed = () if lists is None or first.names else ("lists show numbers of rows, from 0: no object has a name",)
-    on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
+    on_values = notes_on_values(first, "x") + notes_on_values(second, "y")
     return ChosenTriplets(
         n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,
         covered=covered, fewest=int(times.min()), most=int(times.max()), difference=difference, n_random=n_random,
@@ -179,7 +179,7 @@ def plan_triplets(
         lists=None if lists is None else lists.with_triplets(triplets, rng), triplets=triplets,
         probabilities=pi[chosen] * (len(pi) / total), weights=weights, names=first.names,
         notes=(*first.notes, *second.notes, *on_values, *weights.notes, *unnamed), provenance=Provenance.now(
-            {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "difference": difference}, seed=seed
+            {"x": x, "y": y}, {"share": share, "measure": list(map(str, measures)), "difference": difference}, seed=seed
         ),
     )
 
@@ -209,14 +209,14 @@ def same_objects(a: Embeddings, b: Embeddings) -> tuple[Embeddings, Embeddings]:
         [[0.0, 1.0], [1.0, 0.0]]
     """
     if len(a) != len(b):
-        raise InputError(f"a and b must be about the same objects; got {len(a):,} and {len(b):,} rows")
+        raise InputError(f"x and y must be about the same objects; got {len(a):,} and {len(b):,} rows")
     if a.names is None or b.names is None or a.names == b.names:
         return a, b
-    require_different(a.names, "a")
+    require_different(a.names, "x")
     try:
         matched = match_names(a.names, b.names)
     except InputError as error:
-        raise InputError(f"a and b must be about the same objects: {error}") from error
+        raise InputError(f"x and y must be about the same objects: {error}") from error
     return a, b[matched.rows]
 
 
@@ -240,7 +240,7 @@ def _looked_at(
         size = min(total, PLENTY * size)
     of = f"{'all' if size == total else 'as many as'} {len(candidates):,} triplets"
     if not n_differ:
-        raise InputError(f"a and b must choose different items in some triplet; they agree on {of}")
+        raise InputError(f"x and y must choose different items in some triplet; they agree on {of}")
     raise InputError(
         f"share times n_triplets must be at most {n_differ:,}, as the models differ on no more of {of}; got {needed:,}"
     )

@@ -166,11 +166,11 @@ class MatchedDimensions:
     correlations: np.ndarray
 
 
-def match_dimensions(first: EmbeddingsLike, second: EmbeddingsLike) -> MatchedDimensions:
+def match_dimensions(x: EmbeddingsLike, y: EmbeddingsLike) -> MatchedDimensions:
     """Match the dimensions of two embeddings of the same objects one to one (Hungarian algorithm).
 
     Args:
-        first, second: (n, d) and (n, k) embeddings; rows are brought together by name where both have names.
+        x, y: (n, d) and (n, k) embeddings; rows are brought together by name where both have names.
 
     Returns:
         A `MatchedDimensions` with min(d, k) pairs.
@@ -185,21 +185,21 @@ def match_dimensions(first: EmbeddingsLike, second: EmbeddingsLike) -> MatchedDi
         >>> matched.second.tolist(), matched.correlations.round(6).tolist()
         ([1, 2, 0], [1.0, 1.0, 1.0])
     """
-    a, b = as_embeddings(first, "first"), as_embeddings(second, "second")
+    a, b = as_embeddings(x, "x"), as_embeddings(y, "y")
     on = algebra_for()
-    x, y = (host_rows(on, one.values, name).astype(np.float64) for one, name in ((a, "first"), (b, "second")))
+    first, second = (host_rows(on, one.values, name).astype(np.float64) for one, name in ((a, "x"), (b, "y")))
     if a.names is not None and b.names is not None and a.names != b.names:
         if set(a.names) != set(b.names):
             missing = sorted(set(a.names) ^ set(b.names))[0]
-            raise InputError(f"first and second must have rows of the same objects; only one of them has {missing!r}")
+            raise InputError(f"x and y must have rows of the same objects; only one of them has {missing!r}")
         place = {name: row for row, name in enumerate(b.names)}
-        y = y[[place[name] for name in a.names]]
-    if len(x) != len(y):
-        raise InputError(f"first and second must have a row for each object; got {len(x):,} and {len(y):,} rows")
-    for name, values in (("first", x), ("second", y)):
+        second = second[[place[name] for name in a.names]]
+    if len(first) != len(second):
+        raise InputError(f"x and y must have a row for each object; got {len(first):,} and {len(second):,} rows")
+    for name, values in (("x", first), ("y", second)):
         if not np.isfinite(values).all():
             raise InputError(f"{name} must hold finite numbers; some are NaN or infinity")
-    return matched(x, y)
+    return matched(first, second)
 
 
 @one_blas_thread()

@@ -86,7 +86,7 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
 def models_from_rdms(
     rdms: Any, *, name_descriptor: str | None = None, model_descriptor: str | None = None
 ) -> dict[str, RDMs]:
-    """The RDMs of several models by their names, as `pyalign.rsa(..., model_rdms=...)` and `pyalign.score` take them.
+    """The RDMs of several models by their names, as `pyalign.rsa(..., matrix=...)` and `pyalign.score` take them.
 
     Args:
         rdms: an `rsatoolbox.rdm.RDMs` with an RDM for each model.

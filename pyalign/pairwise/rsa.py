@@ -51,7 +51,7 @@ def rsa(
     embeddings: EmbeddingsLike | Models | None, human: JudgmentsLike, *, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "pearson",
     correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
-    model_rdms: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO,
+    matrix: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO,
     n_permutations: Positive | None = None, pooling: str | None = None, partial: bool = False, weighted: bool = False,
     correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise", seed: NotNegative = 0,
     rdms: bool = False, backend: BackendName = "auto", progress: Progress | None = None,
@@ -64,14 +64,14 @@ def rsa(
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
-            if both have names; otherwise row i is taken for object i. None: only `model_rdms`.
+            if both have names; otherwise row i is taken for object i. None: only `matrix`.
         human: `RDMs`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
             is a pair that was not judged. Or an `RDMs` of rsatoolbox, one for each participant.
         kind: what `human` contains, "dissimilarity" or "similarity"; None: what it says itself, or its diagonal shows.
         measure: the measure of the similarity of rows, one or several; see `pyalign.similarity`. The dissimilarity is
             1 - s for cosine, pearson and rbf, and -s for distances and dot products.
         correlation: ``"spearman"``, ``"pearson"``, ``"kendall"``, ``"tau-a"``, ``"rho-a"`` or ``"cosine"``, or several.
-        model_rdms: name -> dissimilarity matrix of a further model, such as categories; or an `RDMs` of rsatoolbox.
+        matrix: name -> dissimilarity matrix of a further model, such as categories; or an `RDMs` of rsatoolbox.
         ci: what intervals are over: "objects", "subjects" or "objects+subjects"; "auto": objects, and participants if
             there are matrices of several; or a `pyalign.Resampling` of these. None: no intervals. Its method is
             "corrected", the closed form of `pyalign.pairwise.closed_form` (for spearman, rho-a, pearson and cosine),
@@ -115,7 +115,7 @@ def rsa(
     """
     progress = reporter(progress)
     judged = require_kind(as_rdms(human, kind), "human")
-    models, further = _models(embeddings, model_rdms)
+    models, further = _models(embeddings, matrix)
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
@@ -154,11 +154,11 @@ def rsa(
     )
 
 
-def _models(embeddings: Any, model_rdms: Any) -> tuple[dict[str, Embeddings], dict[str, RDMs]]:
+def _models(embeddings: Any, matrix: Any) -> tuple[dict[str, Embeddings], dict[str, RDMs]]:
     """Models by their rows and by their matrices, each by its name."""
     given = {} if embeddings is None else one_or_several(embeddings)
     models = {name: as_embeddings(model, name) for name, model in given.items()}
-    given = named_models({} if model_rdms is None else model_rdms, "model_rdms", "matrices")
+    given = named_models({} if matrix is None else matrix, "matrix", "matrices")
     return models, {name: require_kind(as_rdms(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
 
 
@@ -174,11 +174,11 @@ def _check(
     _checks.different(chosen, [correlation.name for correlation in chosen], "correlation")
     both = set(models) & set(rdms)
     if both:
-        raise InputError(f"model_rdms must have names of their own; got {min(both)!r} twice")
+        raise InputError(f"names in matrix must differ from those of embeddings; got {min(both)!r} twice")
     bare = [correlation.name for correlation in chosen if not correlation.centered]
     if bare and rdms and judged.kind == "similarity":
-        raise InputError(f"correlation {bare[0]} compares values as they are: model_rdms are dissimilarities, so human "
-                         "must be; got similarities")
+        raise InputError(f"correlation {bare[0]} compares values as they are: matrix holds dissimilarities, so human "
+                         "must too; got similarities")
     if partial:
         wrong = [correlation.name for correlation in chosen if correlation.name not in PARTIAL]
         if wrong:

@@ -22,8 +22,8 @@ from pyalign.typing import BackendName, MeasureLike, Policy
 FEWEST = 3  # objects, of which three pairs follow
 EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64
 ALL = slice(None)
-MODEL_RDMS = Remedy("model_rdms", like="matrices")
-AS_RDM = {"similarities": f"{MODEL_RDMS} of 1 - x", "dissimilarities": MODEL_RDMS}
+MATRIX = Remedy("matrix", like="matrices")
+AS_RDM = {"similarities": f"{MATRIX} of 1 - x", "dissimilarities": MATRIX}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ def study_of(
             raise InputError(f"{name} must have a value for at least one pair; got only NaN")
         keep &= ~np.isnan(pairs)
     if not keep.any():
-        also = " and which all model_rdms have" if judged else ""
+        also = " and which all matrices have" if judged else ""
         raise InputError(f"human must have a pair that was judged and whose rows are finite{also}; got none")
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
     computed = [(name, str(getattr(measure, "name", measure)),

@@ -47,7 +47,7 @@ def cross_validate_probe(
     penalties: Penalties = "auto", seed: int = 0, split: Split = "objects", subjects: SubjectsLike | None = None,
     answers: AnswersLike | None = None, weights: ArrayLike | None = None,
     other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25, tau: float = 0.1,
-    batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise", ci: IntervalsOver = "auto",
+    batch_size: int = 1024, n_batches: int | None = None, missing: Policy = "raise", ci: IntervalsOver = "auto",
     backend: BackendName = "auto", progress: Progress | None = None, journal: Journal | None = None, **options: Any,
 ) -> ProbeCrossValidation:
     """Cross-validate a probe with the penalty chosen inside each fold, then refit it to all triplets.
@@ -68,7 +68,7 @@ def cross_validate_probe(
             with all answers to them, or participants, about the same objects; ``"objects+subjects"``: held-out objects
             by held-out participants, with at least two of either in each fold.
         subjects: (t,) who answered each triplet; None: those of the triplets.
-        other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; used with ``norm="identity"``.
+        other_embeddings, local_weight, tau, batch_size, n_batches: see `fit_probe`; used with ``norm="identity"``.
         missing: see `pyalign.score`.
         ci: what intervals of the means over folds generalize to. ``"auto"``: what the split holds out. Splits over
             objects have the words of `pyalign.score`; ``"subjects"`` has ``"subjects"`` and ``"triplets"``. A
@@ -102,7 +102,7 @@ def cross_validate_probe(
     """
     given, progress, began = dict(locals()), reporter(progress), time.perf_counter()
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
-    local = LocalOptions(local_weight, tau, batch_size, batches)
+    local = LocalOptions(local_weight, tau, batch_size, n_batches)
     as_penalties(penalties)
     if split == "triplets" and subjects is not None:
         raise InputError("subjects must be left out with split 'triplets', which makes no use of them; got some")

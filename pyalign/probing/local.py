@@ -70,7 +70,7 @@ class LocalProblem(Problem):
             raise InputError(f"rank must be 'full' or 'diagonal' with other embeddings; got {options.rank}")
         self.others = _other_rows(rows, finite_rows(x).shape[1])
         super().__init__(x, triplets, options, answers, on, task)
-        batches = other_batches(len(self.others), self.local.batch_size, self.local.batches, options.seed)
+        batches = other_batches(len(self.others), self.local.batch_size, self.local.n_batches, options.seed)
         self.local_term = LocalTerm(self.other_rows, self.others, batches, tau=self.local.tau, on=self.on)
 
     @property
@@ -138,10 +138,10 @@ def _other_rows(others: object, d: int) -> np.ndarray:
     return rows
 
 
-def other_batches(m: int, size: int, batches: int | None, seed: int) -> list[np.ndarray]:
-    """Rows 0 to m - 1 shuffled into batches of about equal size, none above `size`; the first `batches` of them."""
+def other_batches(m: int, size: int, n_batches: int | None, seed: int) -> list[np.ndarray]:
+    """Rows 0 to m - 1 shuffled into batches of about equal size, none above `size`; the first `n_batches` of them."""
     order = np.random.default_rng([seed, 2]).permutation(m)
-    return np.array_split(order, -(-m // size))[:batches]
+    return np.array_split(order, -(-m // size))[:n_batches]
 
 
 class LocalTerm:

@@ -351,7 +351,7 @@ class LocalOptions:
     local_weight: float = field(default=0.25, metadata={"key": "alpha"})
     tau: float = 0.1  # the temperature of their cosines.
     batch_size: int = 1024  # the number of embeddings in a batch, among which neighbors are compared.
-    batches: int | None = None  # the number of batches that are used; None: all.
+    n_batches: int | None = None  # the number of batches that are used; None: all.
 
     @classmethod
     def of_half(cls, n: int) -> dict[str, int]:
@@ -375,7 +375,7 @@ class LocalOptions:
             raise InputError(str(error).replace("temperature", "tau", 1)) from error
         object.__setattr__(self, "local_weight", local_weight)
         object.__setattr__(self, "tau", tau)
-        for name, least in (("batch_size", FEWEST_OTHERS), ("batches", 1)):
+        for name, least in (("batch_size", FEWEST_OTHERS), ("n_batches", 1)):
             number = getattr(self, name)
             if number is not None or name == "batch_size":
                 object.__setattr__(self, name, _checks.whole_number(number, name, least))

@@ -142,7 +142,7 @@ def _host_for_two(on: Algebra, backend: BackendName) -> Algebra:
 
 
 COMMON = (
-    "answers", "weights", "other_embeddings", "local_weight", "tau", "batch_size", "batches", "missing", "backend",
+    "answers", "weights", "other_embeddings", "local_weight", "tau", "batch_size", "n_batches", "missing", "backend",
     "progress",
 )
 
@@ -150,7 +150,7 @@ COMMON = (
 def fit_probe(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, penalty: float, answers: AnswersLike | None = None,
     weights: ArrayLike | None = None, start: Transform | None = None, other_embeddings: EmbeddingsLike | None = None,
-    local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
+    local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, n_batches: int | None = None,
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
     journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:
@@ -172,7 +172,7 @@ def fit_probe(
             preserve (gLocal). The loss is (1 - local_weight) times that of the triplets plus local_weight times the
             cross-entropy between softmax(cosines / tau) among these items before and after the map. Use
             ``norm="identity"``; ``"frobenius"`` and ``"squared"`` are also accepted.
-        local_weight, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
+        local_weight, tau, batch_size, n_batches: see `pyalign.probing.LocalOptions`.
         missing: see `pyalign.score`.
         backend: the backend that computes loss and gradient. ``"auto"``: the first backend that can run on the device
             of the embeddings; for those on the host, the compiled kernels. ``"cuda"``, ``"triton"`` or ``"torch"``:
@@ -205,7 +205,7 @@ def fit_probe(
     """
     given, progress = dict(locals()), reporter(progress)
     chosen = options_of(ProbeOptions, options, ("penalty", "start", "journal", *COMMON))
-    weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, batches)
+    weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, n_batches)
     inputs = read_inputs(embeddings, triplets, answers=answers, weights=weights, missing=missing, backend=backend)
     inputs = inputs.beside(other_embeddings)
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
@@ -219,13 +219,13 @@ def probe_path(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, penalties: Penalties = "auto",
     answers: AnswersLike | None = None, weights: ArrayLike | None = None,
     other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25, tau: float = 0.1,
-    batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise", backend: BackendName = "auto",
+    batch_size: int = 1024, n_batches: int | None = None, missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None, **options: Any,
 ) -> tuple[ProbeFit, ...]:
     """Fit a probe for several penalties, largest first; each fit starts from the map of the one before.
 
     Args:
-        embeddings, triplets, answers, weights, other_embeddings, local_weight, tau, batch_size, batches, missing,
+        embeddings, triplets, answers, weights, other_embeddings, local_weight, tau, batch_size, n_batches, missing,
             backend, progress, options: see `fit_probe`.
         penalties: the penalties, in any order; or ``"auto"`` for eight penalties between 0.1 and 0.001 times the
             smallest penalty for which the best map is zero.
@@ -249,7 +249,7 @@ def probe_path(
     """
     progress = reporter(progress)
     chosen = options_of(ProbeOptions, options, ("penalties", *COMMON))
-    stated, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
+    stated, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, n_batches)
     inputs = read_inputs(embeddings, triplets, answers=answers, weights=weights, missing=missing, backend=backend)
     inputs = inputs.beside(other_embeddings)
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
@@ -295,7 +295,7 @@ def kept_rows(inputs: Inputs, local: LocalOptions, seed: int) -> KeptRows | None
     """Those of the other embeddings that are in batches, if their neighbors count anything."""
     if inputs.others is None or not local.local_weight:
         return None
-    rows = np.sort(np.concatenate(other_batches(len(inputs.others), local.batch_size, local.batches, seed)))
+    rows = np.sort(np.concatenate(other_batches(len(inputs.others), local.batch_size, local.n_batches, seed)))
     names = as_embeddings(inputs.arguments["other_embeddings"]).names
     named = None if names is None else [names[row] for row in in_order(names)[rows]]  # others are in that order
     return KeptRows.of(inputs.others[rows], named)

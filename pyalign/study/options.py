@@ -84,7 +84,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or f
 FILES = {
     "transform": "transform", "start": "transform", "maps": "transform", "other_embeddings": "embeddings",
     "before": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
-    "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling", "result": SCORES, "others": SCORES,
+    "matrix": "rdms", "model_choices": "choices", "ceiling": "ceiling", "result": SCORES, "others": SCORES,
 }
 
 
@@ -157,7 +157,7 @@ def _file(name: str, value: Any) -> Any:
     listed = name in ("levels", "queries", "others")
     if listed and isinstance(value, list) and all(isinstance(element, str) for element in value):
         return tuple(value)
-    several = ("model_rdms", "model_choices", "others", "maps")
+    several = ("matrix", "model_choices", "others", "maps")
     if name in several and isinstance(value, Mapping) and all(isinstance(element, str) for element in value.values()):
         return dict(value)
     kinds = {

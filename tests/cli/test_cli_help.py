@@ -262,7 +262,7 @@ def test_an_argument_holds_in_each_signature_what_its_option_holds():
 # Flags that stand for arguments of several names: flag -> what else commands call it.
 OTHERWISE = {
     "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties", "shrinkage"},
-    "--transform": {"maps"}, "--matrix": {"model_rdms"},
+    "--transform": {"maps"},
     "--by": {"columns"}, "--layer": {"layer"}, "--text": {"text"}, "--shards": {"shard"},
 }
 

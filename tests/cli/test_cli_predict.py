@@ -54,7 +54,7 @@ def test_every_option_reaches_the_function(predict, human, x, triplets):
     found = json.loads(ran.out)
     plan = pyalign.Resampling("objects", confidence_level=0.8, seed=4)
     expected = pyalign.predict_dimensions(
-        {"x": x}, human, triplets=triplets, folds=3, penalties=[0.5, 50], standardize=True, seed=4, ci=plan
+        {"x": x}, human, triplets=triplets, folds=3, penalties=[0.5, 50], standardize="features", seed=4, ci=plan
     ).to_dict()
     assert found["results"][0].pop("label") == "mine"
     assert results(found) == results(expected)

@@ -50,7 +50,7 @@ def test_the_document_is_what_the_function_returns(command, files):
     rdms = {f"stack.npy[{k}]": files["people"][k] for k in range(2)}
     expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"],
                            ci=pyalign.Resampling("auto", n_resamples=40), n_permutations=30,
-                           model_rdms=rdms)
+                           matrix=rdms)
     for key in ("results", "pairs"):
         theirs = strict_json(expected.to_json())[key]
         assert len(found[key]) == len(theirs) > 0

@@ -271,10 +271,11 @@ def test_features_that_are_the_same_for_all_objects_predict_nothing_and_say_so(v
 def test_standardized_features_make_penalties_independent_of_their_scale():
     x, y = planted(8)
     scales = np.array([1e-4, 1.0, 10.0, 1e3, 5.0, 0.2])
-    plain, scaled = (predict_dimensions(one, y, standardize=True)[0] for one in (x, x * scales))
+    plain, scaled = (predict_dimensions(one, y, standardize="features")[0] for one in (x, x * scales))
     np.testing.assert_allclose(plain.predictions, scaled.predictions, rtol=1e-9, atol=1e-9)
     with_constant = np.column_stack([x, np.full(len(x), 3.0)])
-    np.testing.assert_allclose(predict_dimensions(with_constant, y, standardize=True)[0].predictions, plain.predictions)
+    scaled = predict_dimensions(with_constant, y, standardize="features")[0]
+    np.testing.assert_allclose(scaled.predictions, plain.predictions)
 
 
 def test_folds_are_of_equal_size_and_follow_the_seed():

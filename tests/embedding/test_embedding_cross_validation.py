@@ -291,7 +291,7 @@ def test_matching_goes_by_name():
     ("first", "second", "message"),
     [
         (np.ones((3, 1)), np.ones((4, 1)), "a row for each object; got 3 and 4 rows"),
-        (np.ones((3, 1)), np.full((3, 1), np.nan), "second must hold finite numbers"),
+        (np.ones((3, 1)), np.full((3, 1), np.nan), "y must hold finite numbers"),
         (Embeddings(np.ones((2, 1)), ("a", "b")), Embeddings(np.ones((2, 1)), ("a", "c")), "only one of them has 'b'"),
     ],
 )

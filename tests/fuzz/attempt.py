@@ -314,7 +314,7 @@ triplets = "one"
 models = "b"
 transform = "step:probe::a"
 [steps.rsa]
-model_rdms = { m = "m.npy" }
+matrix = { m = "m.npy" }
 [steps.cka]
 n_permutations = 5
 """

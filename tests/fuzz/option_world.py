@@ -34,7 +34,7 @@ FILES = {
     "categories": "kinds.txt", "dimensions": "dimensions.npy", "dimension_labels": "labels.txt", "human": "rdm.npy",
     "transform": "w.npz", "maps": "w.npz v.npz", "answers": "answers.npy", "weights": "weights.txt",
     "subjects": "people.txt", "groups": "people.txt", "model_choices": "probabilities.npy", "ceiling": "ceiling.json",
-    "temperature": "temperatures.json::model/module", "matrix": "rdm.npy", "model_rdms": "rdm.npy rdms.npy",
+    "temperature": "temperatures.json::model/module", "matrix": "rdm.npy",
     "on": "t.npy",
     "levels": "kinds.txt coarse.txt", "queries": "a.npy", "against": "a.npy", "other_embeddings": "a.npy",
     "pilot": "compare.json", "result": "compare.json", "results": "compare.json", "metadata": "models.csv",

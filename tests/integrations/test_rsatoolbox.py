@@ -196,7 +196,7 @@ def test_models_go_to_rsa_by_their_names_and_give_the_figures_of_the_embeddings(
     models = models_from_rdms(to_rdms({"clip": x, "vgg": y}, measure="pearson"))
     human = RDMs(PAIRS, "dissimilarity")
     options = {"correlation": "spearman", "ci": None}
-    theirs = pyalign.rsa({}, human, model_rdms=models, **options)
+    theirs = pyalign.rsa({}, human, matrix=models, **options)
     ours = pyalign.rsa({"clip": x, "vgg": y}, human, measure="pearson", **options)
     assert [one.value for one in theirs] == pytest.approx([one.value for one in ours])
     assert [*models] == ["clip", "vgg"] and models["vgg"].n_people is None
@@ -218,7 +218,7 @@ def test_rdms_of_people_of_models_and_of_one_matrix_go_in_as_they_are(rdms_class
     assert found.results == expected.results and found.n_people == 3
     assert any("'noise' is not carried over" in note for note in judged.notes)
     models = models_from_rdms(people)
-    found, expected = (pyalign.rsa(None, judged, model_rdms=given, **options) for given in (people, models))
+    found, expected = (pyalign.rsa(None, judged, matrix=given, **options) for given in (people, models))
     assert found.results == expected.results and [one.embeddings for one in found] == ["ann", "bea", "cem"]
     triplets = pyalign.Triplets([[0, 1, 2], [1, 3, 0], [2, 3, 1]], NAMES)
     expected = [pyalign.score(matrix=one, triplets=triplets, ci=None).accuracy for one in models.values()]
@@ -227,7 +227,7 @@ def test_rdms_of_people_of_models_and_of_one_matrix_go_in_as_they_are(rdms_class
     one = people.subset("subject", "bea")
     assert pyalign.score(matrix=one, triplets=triplets, ci=None).accuracy == expected[1]
     assert pyalign.permutation_test(one, triplets, n_permutations=3).accuracy == expected[1]
-    assert pyalign.rsa(None, judged, model_rdms=one, **options)[0].embeddings == "bea"
+    assert pyalign.rsa(None, judged, matrix=one, **options)[0].embeddings == "bea"
 
 
 # Bad input

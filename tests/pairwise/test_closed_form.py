@@ -274,7 +274,7 @@ def test_identical_models_do_not_differ(over):
 
 def test_a_model_that_is_people_s_own_matrix_has_no_spread():
     people = study()[1]
-    found = rsa({}, people[0], kind="dissimilarity", model_rdms={"own": people[0]}, ci=Resampling("auto", "corrected"))
+    found = rsa({}, people[0], kind="dissimilarity", matrix={"own": people[0]}, ci=Resampling("auto", "corrected"))
     assert found[0].value == pytest.approx(1) and found[0].standard_error == pytest.approx(0, abs=1e-6)
 
 

@@ -186,15 +186,15 @@ def test_a_diagonal_shows_the_kind_and_contradicts_another(kind, other, extreme,
 
 def test_a_model_that_is_no_rdm_is_refused(message_of):
     x, people = study()
-    told = message_of(rsa, x, people, kind="dissimilarity", model_rdms={"m": 1 - people})
+    told = message_of(rsa, x, people, kind="dissimilarity", matrix={"m": 1 - people})
     assert told.startswith('m must be of kind="similarity", since its diagonal has the largest number of every row')
 
 
 @pytest.mark.parametrize("kind", ["dissimilarity", "similarity"])
-def test_model_rdms_are_dissimilarities_by_name(kind):
+def test_matrices_are_dissimilarities_by_name(kind):
     x, people = study()
     human = people if kind == "dissimilarity" else 1 - people
-    found = rsa({}, human, kind=kind, model_rdms={"own": people, "rows": 1 - similarity(x, measure="pearson")}, ci=None)
+    found = rsa({}, human, kind=kind, matrix={"own": people, "rows": 1 - similarity(x, measure="pearson")}, ci=None)
     assert [row.measure for row in found.results] == [None, None]
     assert found[0].value == pytest.approx(1.0)
     assert found[1].value == pytest.approx(rsa(x, human, kind=kind, ci=None)[0].value)
@@ -213,7 +213,7 @@ def test_rows_are_matched_by_name_whatever_their_order():
     assert found[0].value == pytest.approx(expected)
     assert any("1 rows of embeddings are of objects that were not judged" in note for note in found.notes)
     turned = RDMs(people[np.ix_(order, order)], "dissimilarity", tuple(names[k] for k in order))
-    assert rsa({}, human, model_rdms={"same": turned}, ci=None)[0].value == pytest.approx(1.0)
+    assert rsa({}, human, matrix={"same": turned}, ci=None)[0].value == pytest.approx(1.0)
 
 
 def test_what_has_no_names_is_said():
@@ -293,7 +293,7 @@ def test_what_is_wrong_with_a_matrix_of_a_model_is_told_of_that_model(message_of
     uneven[0, 1] = 5
     for matrix, told in ((uneven, "cats must be symmetric; [0, 1] is 5"), (infinite, "cats must be finite, or NaN")):
         wrong = {"cats": matrix}
-        assert message_of(lambda m=wrong: rsa(x, people, kind="dissimilarity", model_rdms=m)).startswith(told)
+        assert message_of(lambda m=wrong: rsa(x, people, kind="dissimilarity", matrix=m)).startswith(told)
 
 
 @pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
@@ -319,7 +319,7 @@ def test_identical_models_do_not_differ(over):
 
 def test_a_model_that_is_people_s_own_matrix_has_no_spread():
     _, people = study()
-    row = rsa({}, people, kind="dissimilarity", model_rdms={"own": people}, ci=draws(60))[0]
+    row = rsa({}, people, kind="dissimilarity", matrix={"own": people}, ci=draws(60))[0]
     assert row.value == 1.0 and tuple(row.ci) == pytest.approx((1.0, 1.0))
 
 
@@ -378,8 +378,8 @@ def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
 def test_the_scale_of_judgments_changes_nothing_however_extreme(scale):
     x, people = study(p=4)
     options = {"kind": "dissimilarity", "correlation": list(CORRELATIONS), "ci": draws(30), "n_permutations": 9}
-    plain = rsa(x, people, model_rdms={"m": people[0]}, **options)
-    found = rsa(x, people * scale, model_rdms={"m": people[0] * scale}, **options)
+    plain = rsa(x, people, matrix={"m": people[0]}, **options)
+    found = rsa(x, people * scale, matrix={"m": people[0] * scale}, **options)
     for one, other in zip(plain, found, strict=True):
         assert (one.value, one.standard_error, one.p_value) == pytest.approx(
             (other.value, other.standard_error, other.p_value)
@@ -488,20 +488,20 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"pooling": "mean"}, "pooling must be one of"),
         ({"partial": True}, "partial needs at least two models; got one"),
         ({"partial": True, "correlation": "kendall"}, "partial correlations are of spearman and pearson; got kendall"),
-        ({"model_rdms": {"embeddings": np.zeros((12, 12))}},
-        "model_rdms must have names of their own; got 'embeddings'"),
-        ({"model_rdms": {"m": np.zeros((11, 11))}}, "m must be about the 12 judged objects; got 11"),
-        ({"model_rdms": {"m": np.zeros((11, 4))}}, "^m must be a square matrix, or condensed"),
-        ({"model_rdms": {"m": np.triu(np.ones((12, 12)))}}, "^m must be symmetric"),
-        ({"model_rdms": {"m": np.full((12, 12), np.nan)}}, "^m must have a value for at least one pair; got only NaN"),
-        ({"model_rdms": np.zeros((12, 12))}, "^model_rdms must map names to matrices, as a dict does; got ndarray"),
+        ({"matrix": {"embeddings": np.zeros((12, 12))}},
+        "names in matrix must differ from those of embeddings; got 'embeddings'"),
+        ({"matrix": {"m": np.zeros((11, 11))}}, "m must be about the 12 judged objects; got 11"),
+        ({"matrix": {"m": np.zeros((11, 4))}}, "^m must be a square matrix, or condensed"),
+        ({"matrix": {"m": np.triu(np.ones((12, 12)))}}, "^m must be symmetric"),
+        ({"matrix": {"m": np.full((12, 12), np.nan)}}, "^m must have a value for at least one pair; got only NaN"),
+        ({"matrix": np.zeros((12, 12))}, "^matrix must map names to matrices, as a dict does; got ndarray"),
         ({"correlation": None}, "^correlation must be one of .*; got None"),
         ({"correlation": {}}, "^correlation must be one of .*; got {}"),
         ({"n_permutations": ()}, r"^n_permutations must be a whole number from 1 to .*; got \(\)"),
         ({"n_permutations": 0}, "^n_permutations must be a whole number from 1 to .*; got 0"),
         ({"measure": ["rbf:2", "rbf:2.0"]}, "^measure must differ; got 'rbf:2.0' twice"),
         ({"correlation": ["rho-a", "rho-a"]}, "^correlation must differ; got 'rho-a' twice"),
-        ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones(66)}, "human": np.arange(66.0)},
+        ({"kind": "similarity", "correlation": "cosine", "matrix": {"m": np.ones(66)}, "human": np.arange(66.0)},
          "correlation co"),
     ],
 )

@@ -29,7 +29,7 @@ def test_tiles_give_what_whole_matrices_give(monkeypatch, correlation, measure, 
     other = np.abs(np.random.default_rng(5).normal(size=780))
     other[44] = np.nan
     options = {"kind": "dissimilarity", "correlation": correlation, "measure": measure, "ci": None,
-               "model_rdms": {"m": other}}
+               "matrix": {"m": other}}
     whole = rsa(x, human, **options)
     in_tiles(monkeypatch)
     tiled = rsa(x, human, **options)
@@ -52,7 +52,7 @@ def test_infinity_in_tiles_is_told_of_its_matrix(monkeypatch, message_of):
     monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
     x, people = study(n=20)
     infinite = {"cats": np.full(190, np.inf)}
-    told = message_of(rsa, x, people, kind="dissimilarity", ci=None, model_rdms=infinite)
+    told = message_of(rsa, x, people, kind="dissimilarity", ci=None, matrix=infinite)
     assert told == "cats must be finite, or NaN where a pair was not judged; got infinity"
 
 
@@ -82,7 +82,7 @@ def test_pairs_that_the_matrix_of_a_model_lacks_are_left_out_of_many_objects_too
     other = np.abs(np.random.default_rng(5).normal(size=780))
     other[3] = np.nan
     rdm = other if condensed else RDMs(other, "dissimilarity").matrices()
-    options = {"kind": "dissimilarity", "correlation": correlation, "ci": None, "model_rdms": {"m": rdm}}
+    options = {"kind": "dissimilarity", "correlation": correlation, "ci": None, "matrix": {"m": rdm}}
     whole = rsa(x, people, **options)
     in_tiles(monkeypatch)
     found = rsa(x, people, **options)

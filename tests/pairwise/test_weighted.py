@@ -72,7 +72,7 @@ def test_intervals_are_those_of_loops_over_the_same_draws(quantity):
                 table = crossed(models, people, of, who, rng)
                 values[name][k, split] = table[0] if quantity == "mean matrix" else who @ table[1:] / p
     plan = Resampling("objects+subjects", "bootstrap", count, seed=3)
-    found = rsa(None, people, kind="dissimilarity", model_rdms=models, correlation="pearson", weighted=True, ci=plan)
+    found = rsa(None, people, kind="dissimilarity", matrix=models, correlation="pearson", weighted=True, ci=plan)
     one = found.weighted[0]
     pairs = [pair if quantity == "mean matrix" else pair.per_person for pair in one.pairs]
     ours = [one.ci if quantity == "mean matrix" else one.per_person.ci, *(pair.ci for pair in pairs)]
@@ -91,14 +91,14 @@ def test_intervals_are_those_of_loops_over_the_same_draws(quantity):
 
 def test_values_are_means_over_ten_splits_and_models_are_judged_on_the_same_folds():
     models, people = world()
-    found = rsa(None, people, kind="dissimilarity", model_rdms=models, correlation="pearson", weighted=True, ci=None)
+    found = rsa(None, people, kind="dissimilarity", matrix=models, correlation="pearson", weighted=True, ci=None)
     rng, once = np.random.default_rng(0), np.ones(20, int)
     table = np.mean([crossed(models, people, once, np.ones(5, int), rng) for _ in range(10)], axis=0)
     one = found.weighted[0]
     assert (one.value, one.per_person.values) == (pytest.approx(table[0, 0]), pytest.approx(table[1:, 0]))
     assert (one.ci, one.p_value, one.pairs, one.resamples) == (None, None, (), None)
     plan = Resampling("objects", "bootstrap", 2)
-    again = rsa(None, people, kind="dissimilarity", model_rdms=models, correlation="pearson", weighted=True, ci=plan)
+    again = rsa(None, people, kind="dissimilarity", matrix=models, correlation="pearson", weighted=True, ci=plan)
     for k, pair in enumerate(again.weighted[0].pairs, 1):
         assert (pair.a, pair.b, pair.difference) == (
             "weighted sum", "ab"[k - 1], pytest.approx(table[0, 0] - table[0, k]))
@@ -127,7 +127,7 @@ def test_every_correlation_has_intervals_with_missing_pairs_too(correlation):
     models, people = world(24, 3)
     people[1, 2, 3] = people[1, 3, 2] = np.nan
     plan = Resampling("objects", n_resamples=16)
-    found = rsa(None, people, kind="dissimilarity", model_rdms=models, correlation=correlation, weighted=True, ci=plan)
+    found = rsa(None, people, kind="dissimilarity", matrix=models, correlation=correlation, weighted=True, ci=plan)
     one = found.weighted[0]
     assert one.ci.low <= one.value <= one.ci.high and one.per_person.ci.error > 0
     assert 0 <= one.p_value < 0.01 and len(one.pairs) == 2
@@ -136,7 +136,7 @@ def test_every_correlation_has_intervals_with_missing_pairs_too(correlation):
 def test_a_single_matrix_has_intervals_over_objects():
     models, people = world(24)
     plan = Resampling("auto", n_resamples=60)
-    one = rsa(None, people[0], kind="dissimilarity", model_rdms=models, weighted=True, ci=plan).weighted[0]
+    one = rsa(None, people[0], kind="dissimilarity", matrix=models, weighted=True, ci=plan).weighted[0]
     assert (one.ci.by, one.ci.method, one.resamples, one.per_person) == ("objects", "bootstrap", 60, None)
     assert [pair.per_person for pair in one.pairs] == [None, None]
 
@@ -145,7 +145,7 @@ def test_a_sum_that_is_one_of_the_models_is_no_better_than_it():
     """A model against people gets no weight, so that sum and other model are the same in every fold."""
     models, people = world(24)
     against = {"a": models["a"], "less": np.where(np.eye(24) > 0, 0.0, 3.0 - people.mean(axis=0))}
-    one = rsa(None, people, kind="dissimilarity", model_rdms=against, weighted=True,
+    one = rsa(None, people, kind="dissimilarity", matrix=against, weighted=True,
               ci=Resampling("auto", n_resamples=20)).weighted[0]
     assert (one.pairs[0].difference, one.pairs[0].ci.error) == (
         pytest.approx(0.0, abs=1e-12), pytest.approx(0, abs=1e-9))
@@ -154,7 +154,7 @@ def test_a_sum_that_is_one_of_the_models_is_no_better_than_it():
 
 def test_folds_of_few_objects_have_no_interval_and_a_note_says_so():
     models, people = world(9)
-    found = rsa(None, people, kind="dissimilarity", model_rdms=models, weighted=True, ci="objects")
+    found = rsa(None, people, kind="dissimilarity", matrix=models, weighted=True, ci="objects")
     assert found.results[0].ci is not None and found.weighted[0].resamples == 200
     assert found.weighted[0].ci is None and not math.isnan(found.weighted[0].value)
     why = "resamples have too few objects, or differ less than splits into folds"
@@ -164,13 +164,13 @@ def test_folds_of_few_objects_have_no_interval_and_a_note_says_so():
 @pytest.mark.parametrize("n", [3, 4, 8])
 def test_fewer_objects_than_folds_take_are_one_line(n, message_of):
     models, people = world(n)
-    said = message_of(rsa, None, people, kind="dissimilarity", model_rdms=models, weighted=True, ci="objects")
+    said = message_of(rsa, None, people, kind="dissimilarity", matrix=models, weighted=True, ci="objects")
     assert said == f"weighted needs at least 9 objects, three for each of 3 folds; got {n}"
 
 
 def test_weighted_sums_travel_as_json_and_are_shown_with_their_intervals(tmp_path):
     models, people = world()
-    found = rsa(None, people, kind="dissimilarity", model_rdms=models, weighted=True,
+    found = rsa(None, people, kind="dissimilarity", matrix=models, weighted=True,
                 ci=Resampling("auto", n_resamples=20))
     path = tmp_path / "rsa.json"
     path.write_text(found.to_json())
@@ -188,7 +188,7 @@ def test_a_weighted_sum_finds_the_weights_and_is_judged_on_other_objects():
     upper = np.triu_indices(24, 1)
     human = 2 * parts[0] / parts[0][upper].std() + parts[1] / parts[1][upper].std() - parts[2] / parts[2][upper].std()
     found = rsa(
-        {}, human, kind="dissimilarity", model_rdms=dict(zip("abc", parts, strict=True)), ci=None, weighted=True
+        {}, human, kind="dissimilarity", matrix=dict(zip("abc", parts, strict=True)), ci=None, weighted=True
     )
     one = found.weighted[0]
     assert one.weights["c"] == 0.0 and one.weights["a"] == pytest.approx(2 * one.weights["b"], rel=0.3)
@@ -199,7 +199,7 @@ def test_a_weighted_sum_finds_the_weights_and_is_judged_on_other_objects():
 def test_a_weighted_sum_for_the_cosine_takes_no_mean_off():
     parts = [1 - similarity(study(seed)[0], measure="pearson") for seed in range(2)]
     rdms = dict(zip("ab", parts, strict=True))
-    options = {"kind": "dissimilarity", "model_rdms": rdms, "ci": None, "weighted": True, "correlation": "cosine"}
+    options = {"kind": "dissimilarity", "matrix": rdms, "ci": None, "weighted": True, "correlation": "cosine"}
     one = rsa({}, 3 * parts[0] + parts[1], **options).weighted[0]
     assert one.folds == pytest.approx((1.0,) * 30)
     roots = [np.sqrt((part[np.triu_indices(12, 1)] ** 2).mean()) for part in parts]
@@ -210,13 +210,13 @@ def test_a_weighted_sum_of_models_against_people_predicts_nothing():
     _, people = study()
     upper = people[np.triu_indices(len(people), 1)]
     against = {"a": 2 - upper, "b": 3 - upper}
-    one = rsa({}, people, kind="dissimilarity", model_rdms=against, ci=None, weighted=True).weighted[0]
+    one = rsa({}, people, kind="dissimilarity", matrix=against, ci=None, weighted=True).weighted[0]
     assert (one.value, one.folds, dict(one.weights)) == (0.0, (0.0,) * 30, {"a": 0.0, "b": 0.0})
 
 
 def test_weights_are_called_as_the_models_are():
     x, people = study()
-    options = {"kind": "dissimilarity", "ci": None, "weighted": True, "model_rdms": {"m.npy": people**2}}
+    options = {"kind": "dissimilarity", "ci": None, "weighted": True, "matrix": {"m.npy": people**2}}
     found = rsa({"x.npy": x}, people, **options)
     assert list(found.weighted[0].weights) == ["x.npy", "m.npy"] and "fitted to all pairs: x " in str(found)
     found = rsa({"x.npy": x}, people, measure=["cosine", "dot"], **options)
@@ -228,7 +228,7 @@ def test_many_models_of_nothing_explain_nothing_of_other_objects():
     rng = np.random.default_rng(0)
     human, *rest = (1 - similarity(rng.normal(size=(90, 8)), measure="pearson") for _ in range(21))
     rdms = {str(k): one for k, one in enumerate(rest)}
-    found = rsa({}, human, kind="dissimilarity", ci=None, weighted=True, model_rdms=rdms).weighted[0]
+    found = rsa({}, human, kind="dissimilarity", ci=None, weighted=True, matrix=rdms).weighted[0]
     assert sum(found.weights.values()) > 0.1 and abs(found.value) < 0.1
 
 

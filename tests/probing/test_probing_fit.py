@@ -261,7 +261,7 @@ REFUSALS = [
     ({"rank": 2.0}, "rank must be 'full', 'diagonal' or a positive whole number; got 2.0"),
     ({"tolerence": 1}, "an option must be one of norm, rank, bias, measure, temperature, standardize, tolerance, "
      "max_iterations, smoothing, seed, penalty, start, journal, answers, weights, other_embeddings, local_weight, tau, "
-     "batch_size, batches, missing, backend, progress; got 'tolerence'; did you mean 'tolerance'?"),
+     "batch_size, n_batches, missing, backend, progress; got 'tolerence'; did you mean 'tolerance'?"),
     ({"weights": ["a"] * 10}, "weights must hold real numbers; got dtype <U1"),
     ({"weights": [1.0] * 9 + [np.inf]}, "weights must be finite and at least 0; row 9 is inf"),
     ({"weights": [1.0] * 9 + [-2]}, "weights must be finite and at least 0; row 9 is -2"),

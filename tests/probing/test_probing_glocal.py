@@ -254,7 +254,7 @@ def test_on_things_a_few_passes_predict_more_and_keep_most_neighbors(data):
         ({"norm": "nuclear"}, "norm must be identity, frobenius or squared with other embeddings; got 'nuclear'"),
         ({"norm": "squared", "rank": 2}, "rank must be 'full' or 'diagonal' with other embeddings; got 2"),
         ({"batch_size": 2}, "batch_size"),
-        ({"batches": 0}, "batches"),
+        ({"n_batches": 0}, "n_batches"),
         ({"tolerance": 0}, "tolerance"),
         ({"max_iterations": 0}, "max_iterations"),
         ({"seed": -1}, "seed"),
@@ -294,7 +294,7 @@ def test_cross_validation_with_images_takes_the_identity_penalty_alone(case, mes
 
 
 def test_options_may_be_numbers_of_numpy(case):
-    given = {"local_weight": np.float32(0.25), "batch_size": np.int64(9), "batches": np.int32(2), "seed": np.uint8(1)}
+    given = {"local_weight": np.float32(0.25), "batch_size": np.int64(9), "n_batches": np.int32(2), "seed": np.uint8(1)}
     fit = fit_glocal(*case, max_iterations=np.int16(3), **given)
     assert json.loads(fit.to_json())["local"]["options"]["batch_size"] == 9 and fit.local.n_batches == 2
 

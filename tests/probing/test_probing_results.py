@@ -36,7 +36,7 @@ CASES = {
     "fit of zero": lambda x, t: fit_probe(x, t, penalty=1e3),
     "fit without a certificate": lambda x, t: fit_probe(x, t, penalty=0.02, norm="nuclear"),
     "fit with others": lambda x, t: fit_probe(
-        x, t, penalty=0.02, norm="identity", other_embeddings=reals(7, 20, 6), batches=1
+        x, t, penalty=0.02, norm="identity", other_embeddings=reals(7, 20, 6), n_batches=1
     ),
     "cross-validation": lambda x, t: cross_validate_probe(x, t, repeats=2, penalties=[1.0, 0.1, 0.01]),
     "cross-validation with others": lambda x, t: cross_validate_probe(

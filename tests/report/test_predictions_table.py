@@ -53,7 +53,7 @@ def test_dimensions_are_sorted_from_the_best(found):
 
 
 def test_one_model_without_intervals_has_no_columns_for_them():
-    text = str(predict_dimensions(X, HUMAN[:, :3], ci=None, folds=np.arange(60) % 3, standardize=True))
+    text = str(predict_dimensions(X, HUMAN[:, :3], ci=None, folds=np.arange(60) % 3, standardize="features"))
     assert "interval" not in text and "accuracy" not in text
     assert "(as given)" in text and "features standardized" in text
 

@@ -50,7 +50,7 @@ pyalign.score(embeddings, triplets, measure=["rbf:0.5", "cosine"])
 # What a notebook has: a data set, a DataFrame of answers, files that are described
 mine = pyalign.load_dataset("mine.toml")
 pyalign.score(mine, mine)
-pyalign.rsa(None, mine, model_rdms={"a": mine})
+pyalign.rsa(None, mine, matrix={"a": mine})
 answers = pyalign.describe("answers.csv", "names.txt", subject_column="who", kind="similarity")
 print(answers.sentences, answers.toml("mine.toml"), pyalign.score(frame, answers.triplets()).only.accuracy)
 pyalign.load_triplets(frame, choice_column="odd")

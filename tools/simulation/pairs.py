@@ -82,7 +82,7 @@ def squared_distances(n: int, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
 
 def strong(rng: Rng, n: int, correlation: str) -> Draw:
     person, other = squared_distances(n, rng)
-    found = rsa({}, person, ci="objects", model_rdms={"model": other}, correlation=correlation)[0]
+    found = rsa({}, person, ci="objects", matrix={"model": other}, correlation=correlation)[0]
     return Found.each(found, {"value": "value ci"})
 
 
