@@ -134,7 +134,7 @@ def key_of(function: str, *given: Mapping[str, Any]) -> str:
 
 
 def _as_json(value: Any) -> Any:  # noqa: C901
-    """The value as json can write it: kinds stay apart, so that no two values have the same text."""
+    """The value as json can write it: each kind in its own form, so that no two values have the same text."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):

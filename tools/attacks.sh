@@ -14,7 +14,7 @@ attack() {  # what is done, and the tests that do it
   printf '%-72s %s\n' "$what" "$told"
 }
 
-fetch=tests/datasets/test_fetch.py units=tests/study/test_units.py both=tests/test_two_processes.py
+fetch=tests/datasets/test_fetch_together.py units=tests/study/test_units.py both=tests/test_two_processes.py
 files=tests/fuzz/test_input_options.py published=tests/datasets/test_published_maps.py
 attack "processes that fetch into one folder, or one file" \
   $fetch::test_no_checksum_is_lost_where_processes_fetch_into_one_folder \

@@ -112,23 +112,23 @@ class EachAnswer:
         subjects: (t,) as the call names them. groups: (t,) labels of the given triplets, a word or `Categories`.
 
         Example:
-            >>> found = EachAnswer.of(Triplets(np.array([[4, 5, 6]])).with_answers([[1, 0, 2]]), "answers")
-            >>> np.asarray(found.triplets).tolist(), found.rows.tolist()
+            >>> result = EachAnswer.of(Triplets(np.array([[4, 5, 6]])).with_answers([[1, 0, 2]]), "answers")
+            >>> np.asarray(result.triplets).tolist(), result.rows.tolist()
             ([[5, 6, 4], [4, 5, 6], [4, 5, 6]], [0, 0, 0])
         """
-        apart, rows, people = given, None, given.subjects if subjects is None else subjects
+        expanded, rows, people = given, None, given.subjects if subjects is None else subjects
         if given.answers is not None:
             require_single(given, people)
             counts = given.answers.counts
             if counts.sum() > MOST:
                 raise InputError(f"answers must be at most {MOST:,} in all; got {counts.sum():,}")
             rows, place = np.divmod(np.repeat(np.arange(counts.size), counts.ravel()), counts.shape[1])
-            apart = given.arranged(rows, (ODD_LAST if counts.shape[1] == 3 else OPTIONS)[place])
+            expanded = given.arranged(rows, (ODD_LAST if counts.shape[1] == 3 else OPTIONS)[place])
         if weighting == "triplets":
-            apart = alike(apart, find_repeats(apart.values, None, apart.task))
+            expanded = alike(expanded, find_repeats(expanded.values, None, expanded.task))
         if rows is not None and groups is not None and not isinstance(groups, str | Categories):
             groups = checked_labels(groups, len(given), "groups", "biufUS")[rows]
-        return cls(apart, given, rows, weighting, people, groups)
+        return cls(expanded, given, rows, weighting, people, groups)
 
     def first(self, array: np.ndarray) -> np.ndarray:
         """What rows (a, ...) have in common that are answers to one triplet, (t, ...)."""
@@ -247,8 +247,8 @@ class Judged:
         results: tuple[Any, ...] = ()
         for aligned, name, by in in_turn(as_models(self.models), kept, measures, progress) if has_rows else ():
             with _checks.may_omit_rows(aligned.names, name, aligned.triplets.source):
-                found = begun(aligned, name)(by)
-            results += (recorded(found, {name or "embeddings": aligned.embeddings}, str(by)),)
+                result = begun(aligned, name)(by)
+            results += (recorded(result, {name or "embeddings": aligned.embeddings}, str(by)),)
         for name, chosen in self.read(backend).items():
             progress(name, len(results), None)
             results += (recorded(of_choices(name, chosen), {name: self.choices.choices[name]}, None),)

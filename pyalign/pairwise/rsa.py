@@ -133,8 +133,8 @@ def rsa(
     }, backend, seed)
     plain = plan is None and n_permutations is None and not (partial or weighted or rdms) and nan_policy == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(CORRELATIONS):
-        found = in_tiles(models, further, judged, measures, chosen, backend, progress)
-        return replace(found, correction=correction, inference=Inference(level=LEVEL, seed=seed), coverage=coverage,
+        in_parts = in_tiles(models, further, judged, measures, chosen, backend, progress)
+        return replace(in_parts, correction=correction, inference=Inference(level=LEVEL, seed=seed), coverage=coverage,
                        provenance=provenance)
     study = study_of(models, further, judged, measures, nan_policy, backend)
     results, pairs, sums = list[RsaResult](), list[RsaPair](), list[WeightedRsa]()
@@ -149,7 +149,7 @@ def rsa(
     return Rsa(
         corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
         n_permutations, correction, judged.source, tuple(sums) if weighted else None, kept,
-        inference=_told(plan, drawn, seed), coverage=coverage, provenance=provenance,
+        inference=_inference(plan, drawn, seed), coverage=coverage, provenance=provenance,
         notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *few),
     )
 
@@ -198,10 +198,11 @@ def _drawn(
     return resample(correlated, plan.by, plan.drawn, plan.seed, partial, progress)
 
 
-def _told(plan: Resampling | None, drawn: Resampled | None, seed: int) -> Inference:
+def _inference(plan: Resampling | None, drawn: Resampled | None, seed: int) -> Inference:
     """How intervals were found; the seed is that of permutations where no objects are drawn."""
-    told = Inference.of(plan, method=None if drawn is None else drawn.value.method)
-    return replace(told, level=told.level or LEVEL, seed=seed if plan is None or plan.closed else told.seed)
+    inference = Inference.of(plan, method=None if drawn is None else drawn.value.method)
+    return replace(
+        inference, level=inference.level or LEVEL, seed=seed if plan is None or plan.closed else inference.seed)
 
 
 def _methods(chosen: Sequence[Correlation]) -> tuple[str, ...]:
