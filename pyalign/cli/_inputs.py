@@ -142,6 +142,13 @@ def names_of(spec: Spec) -> tuple[str, ...]:
     return read_names(spec.path, key=spec.key)
 
 
+def read_transform(spec: Spec | None) -> Transform | None:
+    """The map in a file, where one is given."""
+    from pyalign.io.transform import load_transform
+
+    return None if spec is None else load_transform(spec)
+
+
 def read_embeddings(spec: Spec, names: Spec | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
     embeddings = _read(spec, names, name_column)
@@ -174,6 +181,13 @@ def read_models(
     return {spec: mapped(x, options.transform, triplets) for spec, x in models.items()}
 
 
+def read_labeled(options: Any, triplets: Triplets | None = None) -> dict[str, Embeddings]:
+    """The embeddings of a command as `read_models` gives them, by their labels where these are given."""
+    labels = labeled(options.embeddings, options.labels)
+    models = read_models(options, triplets)
+    return models if labels is None else dict(zip(labels, models.values(), strict=True))
+
+
 def in_described_order(x: Embeddings, options: Any, triplets: Triplets | None) -> Embeddings:
     """Rows without names under those of the objects, where a description names as many: it states their order too."""
     if triplets is None or options.per_object is not None:
@@ -194,9 +208,9 @@ def as_described(x: Embeddings, spec: Spec, triplets: Triplets) -> Embeddings:
 def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embeddings:
     """Embeddings after the map of a file, with a note of what its fit has seen of the triplets or else the objects."""
     from pyalign.analysis.score import seen_by
-    from pyalign.io.transform import load_transform
 
-    transform = load_transform(spec)
+    transform = read_transform(spec)
+    assert transform is not None
     seen = seen_names(transform, x)
     if triplets is not None:
         with suppress(InputError):  # items without a row: the command says so, or leaves them out

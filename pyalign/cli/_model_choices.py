@@ -22,55 +22,41 @@ from pyalign.typing import Policy
 IDLE = "accepted for consistency with other commands, without effect here"
 
 
+def _idle(why: str, **more: Any) -> Any:
+    return option(group=IDLE, rare=True, idle=why, **more)
+
+
 @dataclass(frozen=True)
 class Categories:
     """Categories of objects, where no figure is by category."""
 
-    categories: Spec | None = option(
-        "categories of objects", group=IDLE, rare=True, idle="no result is broken down by category"
-    )
+    categories: Spec | None = _idle("no result is broken down by category")
 
 
 @dataclass(frozen=True)
 class People:
     """Who answered, where no figure is over people."""
 
-    subjects: Spec | None = option(
-        "who gave each answer", group=IDLE, exclusive="people", rare=True,
-        idle="no result generalizes over participants",
-    )
-    subject_column: int | str | None = option(
-        "column that identifies the participant", group=IDLE, exclusive="people", rare=True,
-        idle="no result generalizes over participants",
-    )
+    subjects: Spec | None = _idle("no result generalizes over participants", exclusive="people")
+    subject_column: int | str | None = _idle("no result generalizes over participants", exclusive="people")
 
 
 @dataclass(frozen=True)
 class Nan:
     """Rows with NaN, where they are always an error."""
 
-    nan_policy: Policy = option(
-        "rows with NaN", default="raise", choices=("raise", "omit"), group=IDLE, rare=True,
-        idle="rows with NaN are an error",
-    )
+    nan_policy: Policy = _idle("rows with NaN are an error", default="raise", choices=("raise", "omit"))
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows of embeddings, where there are none."""
 
-    names: Spec | None = option("names of rows", group=IDLE, rare=True, idle="there are no embeddings")
-    name_column: int | str | None = option("column of names", group=IDLE, rare=True, idle="there are no embeddings")
-    per_object: str | None = option(
-        "several images of one object", choices=HOW, group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    missing: Policy = option(
-        "items without a row", default="raise", choices=MISSING, group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    nan_policy: Policy = option(
-        "rows with NaN", default="raise", choices=("raise", "omit"), group=IDLE, rare=True,
-        idle="there are no embeddings",
-    )
+    names: Spec | None = _idle("there are no embeddings")
+    name_column: int | str | None = _idle("there are no embeddings")
+    per_object: str | None = _idle("there are no embeddings", choices=HOW)
+    missing: Policy = _idle("there are no embeddings", default="raise", choices=MISSING)
+    nan_policy: Policy = _idle("there are no embeddings", default="raise", choices=("raise", "omit"))
 
 
 GROUP = "choices without embeddings"

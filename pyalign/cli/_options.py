@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -48,25 +49,18 @@ def condition(text: str) -> str:
     return text
 
 
-def npy_file(text: str) -> str:
-    """A file to write as .npy, under a name that says so; devices and pipes may have any."""
-    return _ending(text, ".npy")
+def ending(*suffixes: str, devices: bool = True) -> Callable[[str], str]:
+    """Makes a kind of files to write, whose names say what they hold; devices and pipes may have any name."""
+
+    def file(text: str) -> str:
+        if not text.endswith(suffixes) and not (devices and text.startswith("/dev/")):
+            raise argparse.ArgumentTypeError(f"expected a name that ends in {' or '.join(suffixes)}; got {text!r}")
+        return text
+
+    return file
 
 
-def npz_file(text: str) -> str:
-    """A file to write as .npz, likewise."""
-    return _ending(text, ".npz")
-
-
-def csv_file(text: str) -> str:
-    """A file to write as .csv, likewise."""
-    return _ending(text, ".csv")
-
-
-def _ending(text: str, suffix: str) -> str:
-    if not text.endswith(suffix) and not text.startswith("/dev/"):
-        raise argparse.ArgumentTypeError(f"expected a name that ends in {suffix}; got {text!r}")
-    return text
+npy_file, npz_file, csv_file = map(ending, (".npy", ".npz", ".csv"))
 
 
 def temperature(text: str) -> float | Spec:
@@ -320,6 +314,12 @@ def plan(options: Any, method: str | None = None) -> Resampling | None:
     return None if options.ci == "none" else Resampling(options.ci, method, **asked)
 
 
+def refuse_without_intervals(options: Any, *names: str) -> None:
+    """Raises where an option of intervals is given with --ci none."""
+    if options.ci == "none":
+        refuse_unused(options, names, "intervals, and --ci none omits them")
+
+
 def over(*words: str, auto: str) -> Any:
     """The option `--ci` of a command whose intervals are over one of these; auto: what the data decide."""
     *first, last = (f"{GENERALIZE[word]} ({word})" for word in words)
@@ -358,8 +358,7 @@ class Intervals(ClosedIntervals):
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
-        if self.ci == "none":
-            refuse_unused(self, ("n_resamples",), "intervals, and --ci none omits them")
+        refuse_without_intervals(self, "n_resamples")
         return super().resampling()
 
 

@@ -178,14 +178,12 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to distinguish; got 1")
-    labels = _inputs.labeled(options.embeddings, options.labels)
+    _inputs.labeled(options.embeddings, options.labels)  # before anything is read
     for flag, values in (("--measure", options.measure), ("--temperature", options.temperature)):
         _check_number(flag, values, len(options.embeddings))
     answered = "recover without --temperature" if options.temperature is None else None
     triplets = _inputs.read_triplets(options, answered=answered)
-    models = _inputs.read_models(options, triplets)
-    if labels is not None:
-        models = dict(zip(labels, models.values(), strict=True))
+    models = _inputs.read_labeled(options, triplets)
     recovery = recover(
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),

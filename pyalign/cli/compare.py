@@ -15,7 +15,7 @@ from pyalign.analysis.comparison.compare import compare
 from pyalign.analysis.metadata.model_points import first_and_others
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
-from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
+from pyalign.cli._command import OUTPUT, Command, Outcome, option
 from pyalign.cli._outputs import tables_beside
 from pyalign.errors import InputError, nearest
 from pyalign.io.item_names import load_metadata
@@ -63,8 +63,7 @@ def run_compare(options: CompareOptions, progress: Progress) -> Outcome:
     measures = options.measure or ("cosine",)
     for measure in measures:
         get_measure(measure)
-    if options.ci == "none":
-        refuse_unused(options, ("choose_best", "correction", "difference"), "intervals, and --ci none omits them")
+    _options.refuse_without_intervals(options, "choose_best", "correction", "difference")
     plan, notes = _inputs.check_intervals(options)
     notes += _model_choices.check(options)
     _shared_options.check(options)

@@ -64,7 +64,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         models, triplets, dimensions, **_model_choices.arguments(options),
         categories=_shared_options.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_shared_options.read_categories, options.levels)),
-        transform=_transform(options.transform), measure=options.measure,
+        transform=_inputs.read_transform(options.transform), measure=options.measure,
         temperature=temperature, ties=options.ties, nan_policy=options.nan_policy, missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, limit=options.limit, families=families, progress=progress,
@@ -98,18 +98,9 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
         refuse_unused(options, ("dimension_labels", "images", "limit"), "human dimensions: add --dimensions")
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
-    if options.ci == "none":
-        refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
+    _options.refuse_without_intervals(options, "correction", "min_triplets")
     formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     return formats, (*idle, *notes)
-
-
-def _transform(path: str | None) -> Any:
-    if path is None:
-        return None
-    from pyalign.io.transform import load_transform
-
-    return load_transform(path)
 
 
 def _labeled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:

@@ -43,13 +43,6 @@ SET = "data set (for --out), if a file was recognized wrongly"
 ROLES = ("triplets", "item_names", "subjects", "answers", "categories", "dimensions", "dimension_labels", "images")
 
 
-def toml_file(text: str) -> str:
-    """A file to write as .toml, under a name that says so."""
-    if not text.endswith(".toml") and not text.startswith("/dev/"):
-        raise argparse.ArgumentTypeError(f"expected a name that ends in .toml; got {text!r}")
-    return text
-
-
 @dataclass(frozen=True)
 class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswers, _options.Output):
     """The options of `pyalign describe`."""
@@ -61,7 +54,7 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
     )
     out: str | None = option(
         "describe the files as one data set, in a new .toml file in their folder, which every command accepts as -t",
-        kind=toml_file, metavar="PATH.toml", group=OUTPUT,
+        kind=_options.ending(".toml"), metavar="PATH.toml", group=OUTPUT,
     )
     categories: Spec | None = option("categories of the objects", group=SET)
     dimensions: Spec | None = option("embeddings or human dimensions", group=SET)
@@ -232,10 +225,7 @@ def run_export(options: ExportOptions, progress: Progress) -> Outcome:
         return Outcome(None, {options.out: _spec(options)}, f"{options.out}: the specification of the model")
     x, trained = _inputs.read_model(options), None
     lost: tuple[str, ...] = ()
-    if options.transform is not None:
-        from pyalign.io.transform import load_transform
-
-        transform = load_transform(options.transform)
+    if (transform := _inputs.read_transform(options.transform)) is not None:
         x, trained = _after(transform, x, options.embeddings), transform.trained
         if trained is not None and suffix_of(options.out) != ".npz":
             lost = (f"{options.out} does not say which triplets the map was fitted to; a .npz would",)

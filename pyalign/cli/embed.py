@@ -270,8 +270,7 @@ def _check(options: PredictOptions) -> None:
     """What is wrong whatever the files hold."""
     if options.triplets is None:
         refuse_unused(options, OF_TRIPLETS, "triplets: add --triplets")
-    if options.ci == "none":
-        refuse_unused(options, ("confidence_level", "correction"), "intervals, and --ci none omits them")
+    _options.refuse_without_intervals(options, "confidence_level", "correction")
     if options.penalties is not None:
         checked_penalties(options.penalties)
     over_objects(_options.plan(options))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +16,6 @@ from pyalign.concept.consistency import error_consistency
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.typing import Correction, Policy
-
-
-def table_or_document(text: str) -> str:
-    """A file to write as .csv or .json."""
-    if not text.endswith((".csv", ".json")):
-        raise argparse.ArgumentTypeError(f"expected a name that ends in .csv or .json; got {text!r}")
-    return text
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,8 @@ class FailureOptions(
         "family of each model; none typed: those of `pyalign models list --metadata`", nargs="*"
     )
     out: str | None = option(
-        "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", group=OUTPUT
+        "write the triplets as a .csv table, or as .json", kind=_options.ending(".csv", ".json", devices=False),
+        metavar="PATH", group=OUTPUT,
     )
     limit: int | None = option("list at most the K clearest triplets of each group", group=OUTPUT)
     min_models: int | None = option(
@@ -118,8 +111,7 @@ def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     """What is wrong whatever the files hold."""
     get_measure(options.measure)
     notes = _inputs.check_intervals(options)[1] + _model_choices.check(options)
-    if options.ci == "none":
-        refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
+    _options.refuse_without_intervals(options, "correction", "min_triplets")
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels",), "human dimensions: add --dimensions")
         if options.categories is None:

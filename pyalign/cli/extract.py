@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pyalign._process import Progress
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, POOLINGS
@@ -87,14 +87,13 @@ def run_extract(options: ExtractOptions, progress: Progress) -> Outcome:
         raise InputError("--images or --text says what is embedded: give one of them")
     from pyalign.extraction.extract import extract
     from pyalign.extraction.sources import DEFAULT
-    from pyalign.io.transform import load_transform
 
     extraction = extract(
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
         n_jobs=options.model_threads, shard=options.shard,
         resume=options.resume, unreadable=options.unreadable, prompt=options.prompt,
-        transform=None if options.transform is None else load_transform(options.transform),
+        transform=_inputs.read_transform(options.transform),
         n_threads=options.model_threads, progress=_paced(progress),
     )
     return Outcome(extraction)

@@ -105,16 +105,10 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     result = replace(result, results=tuple(replace(r, label=called.get(r.embeddings)) for r in result.results))
     files: dict[str, Output] = {}
     if options.out is not None:
-        table, categories = {TABLE: result.to_csv()}, _categories(options.categories)
+        table, categories = {TABLE: result.to_csv()}, _shared_options.read_categories(options.categories)
         files, more = _outputs.folder_files(result, options, table, formats, categories=categories)
         notes = (*notes, *more)
     return Outcome(result, files, notes=notes)
-
-
-def _categories(spec: Spec | None) -> Any:
-    from pyalign.io.item_names import load_categories
-
-    return None if spec is None else load_categories(spec)
 
 
 def _check(options: RsaOptions) -> None:
@@ -129,10 +123,9 @@ def _check(options: RsaOptions) -> None:
         get_measure(measure)
     for correlation in options.correlation or ():
         get_correlation(correlation)
-    if options.ci == "none":
-        refuse_unused(options, ("n_resamples", "confidence_level", "correction"), "intervals, and --ci none omits them")
-        if options.n_permutations is None:
-            refuse_unused(options, ("seed",), "random steps: intervals or --permutations")
+    _options.refuse_without_intervals(options, "n_resamples", "confidence_level", "correction")
+    if options.ci == "none" and options.n_permutations is None:
+        refuse_unused(options, ("seed",), "random steps: intervals or --permutations")
 
 
 RSA = Command(
@@ -183,19 +176,15 @@ def run_cka(options: CkaOptions, progress: Progress) -> Outcome:
     Null.of(options.n_permutations, level, options.seed or 0)
     halved = options.n_resamples is not None or any(one.family != "matrix" for one in measures)
     halved = options.ci != "none" and halved
-    if options.ci == "none":
-        refuse_unused(options, ("n_resamples",), "intervals, and --ci none omits them")
-        if not options.n_permutations:
-            unused = ("correction", "confidence_level")
-            refuse_unused(options, unused, "intervals and p-values, and --ci none and --permutations 0 omit them")
+    _options.refuse_without_intervals(options, "n_resamples")
+    if options.ci == "none" and not options.n_permutations:
+        unused = ("correction", "confidence_level")
+        refuse_unused(options, unused, "intervals and p-values, and --ci none and --permutations 0 omit them")
     if not options.n_permutations and not halved:
         refuse_unused(options, ("seed",), "permutations and half-samples, and there are none")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
-    labels = _inputs.labeled(options.embeddings, options.labels)
-    models = _inputs.read_models(options)
-    if labels is not None:
-        models = dict(zip(labels, models.values(), strict=True))
+    models = _inputs.read_labeled(options)
     result = cka(
         models, measure=measures, n_permutations=options.n_permutations, confidence_level=level,
         ci=_options.plan(options), correction=options.correction, seed=options.seed or 0, backend=options.backend,

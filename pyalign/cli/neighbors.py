@@ -34,21 +34,11 @@ class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Outp
     k: int = option("number of neighbors of each object (default: 10)", "-k", default=10)
 
 
-def _transform(spec: Spec) -> Any:
-    from pyalign.io.transform import load_transform
-
-    return load_transform(spec)
-
-
 def _models(options: Any) -> dict[str, Any]:
     """The embeddings of a command, and those after a transform where one is given."""
     get_measure(options.measure)
-    labels = _inputs.labeled(options.embeddings, options.labels)
-    models: dict[str, Any] = dict(_inputs.read_models(options))
-    if labels is not None:
-        models = dict(zip(labels, models.values(), strict=True))
-    if options.transform is not None:
-        transform = _transform(options.transform)
+    models: dict[str, Any] = _inputs.read_labeled(options)
+    if (transform := _inputs.read_transform(options.transform)) is not None:
         for spec in list(models):
             models[f"{spec} after {options.transform}"] = transform.apply(models[spec])
     return models
@@ -97,7 +87,7 @@ def run_search(options: SearchOptions, progress: Progress) -> Outcome:
     get_measure(options.measure)
     formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     rows = _inputs.read_model(options)
-    outcome = _search(options, rows, progress, None if options.transform is None else _transform(options.transform))
+    outcome = _search(options, rows, progress, _inputs.read_transform(options.transform))
     if options.out is None:
         return outcome
     before = None
@@ -197,8 +187,7 @@ def run_objects(options: ObjectsOptions, progress: Progress) -> Outcome:
     """Reads; the first of several models, or one before its map, is what neighbors change from."""
     from pyalign.concept.neighborhoods import neighborhoods
 
-    if options.ci == "none":
-        refuse_unused(options, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
+    _options.refuse_without_intervals(options, "n_resamples", "confidence_level")
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels",), "human dimensions: add --dimensions")
     models = _models(options)

@@ -29,7 +29,6 @@ from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SampledTriplets, draw_triplets
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
 from pyalign.stats.resampling import Resampling, as_resampling
 from pyalign.typing import MatrixKind, MeasureName
@@ -89,11 +88,9 @@ def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
         raise InputError(
             f"--embeddings must be of one model, or of two that are to be compared; got {len(options.embeddings)}"
         )
-    labels = _inputs.labeled(options.embeddings, options.labels)
+    _inputs.labeled(options.embeddings, options.labels)  # before anything is read
     triplets = _inputs.read_triplets(options, answered="plan experiment")
-    models = _inputs.read_models(options, triplets)
-    if labels is not None:
-        models = dict(zip(labels, models.values(), strict=True))
+    models = _inputs.read_labeled(options, triplets)
     known = triplets.subjects is not None
     ci = as_resampling(Resampling("objects+subjects" if known else "objects"))
     shared: dict[str, Any] = {
@@ -249,7 +246,8 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
     refuse_unused(options, ("kind",), "a matrix: add --matrix")
     assert options.embeddings is not None
     x = _inputs.read_embeddings(options.embeddings)
-    return x if options.transform is None else load_transform(options.transform).apply(x), options.measure or "cosine"
+    transform = _inputs.read_transform(options.transform)
+    return x if transform is None else transform.apply(x), options.measure or "cosine"
 
 
 def _drawn_again(drawn: SampledTriplets) -> str:

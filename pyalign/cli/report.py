@@ -31,13 +31,6 @@ from pyalign.study.run import Steps
 from pyalign.study.tour import DATA, FILE, RESULTS, take_tour
 
 
-def page_file(text: str) -> str:
-    """A file to write as a page, under a name that says so."""
-    if not text.endswith((".html", ".htm")) and not text.startswith("/dev/"):
-        raise argparse.ArgumentTypeError(f"expected a name that ends in .html; got {text!r}")
-    return text
-
-
 @dataclass(frozen=True)
 class ReportOptions(_options.Document):
     """The options of `pyalign report`."""
@@ -46,7 +39,9 @@ class ReportOptions(_options.Document):
         "JSON documents, or folders that contain them, as written by --json, --out and `pyalign extract`",
         required=True, nargs="+", metavar="RESULT", role="input", positional=True,
     )
-    out: str = option("page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE")
+    out: str = option(
+        "page to write, .html; it works without a network", required=True, kind=_options.ending(".html"), metavar="FILE"
+    )
     images: Spec | None = option(
         "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts"
     )
@@ -153,7 +148,6 @@ def run_plot(options: PlotOptions, progress: Progress) -> Outcome:
 
 def _read(options: PlotOptions) -> dict[str, Any]:
     """The arguments of `plot`."""
-    from pyalign.io.item_names import load_categories
     from pyalign.io.triplets import load_triplets
 
     names = None if options.names is None else _inputs.names_of(options.names)
@@ -165,7 +159,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     if options.embeddings is not None:
         arguments["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)
     if options.categories is not None:
-        arguments["categories"] = load_categories(options.categories)
+        arguments["categories"] = _shared_options.read_categories(options.categories)
     if options.triplets is not None:
         triplets = load_triplets(options.triplets.path, key=options.triplets.key)
         arguments["triplets"] = triplets

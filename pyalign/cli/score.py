@@ -13,7 +13,6 @@ from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, flags_by_name, option
-from pyalign.data import Transform
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import get_measure
@@ -83,7 +82,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         labeled = _inputs.labels_of(options.groups, "group", len(triplets))
         groups = np.array(labeled.labels)[labeled.codes]
     elif options.categories is not None:
-        groups = _categories(options.categories)
+        groups = _shared_options.read_categories(options.categories)
     keep: list[Any] = [
         name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")
     ]
@@ -92,7 +91,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         models, triplets, measure=options.measure, temperature=temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
         groups=groups, ceiling=ceiling, n_permutations=options.n_permutations, seed=options.seed or 0,
-        transform=_transform(options.transform), keep=keep,
+        transform=_inputs.read_transform(options.transform), keep=keep,
         **({} if options.model_choices is None else _model_choices.arguments(options)), progress=progress,
     )
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
@@ -110,20 +109,6 @@ def _refuse_answers(options: ScoreOptions) -> None:
             f"says are not "
             "recorded"
         )
-
-
-def _transform(path: str | None) -> Transform | None:
-    if path is None:
-        return None
-    from pyalign.io.transform import load_transform
-
-    return load_transform(path)
-
-
-def _categories(spec: str) -> object:
-    from pyalign.io.item_names import load_categories
-
-    return load_categories(spec)
 
 
 def _arrays(options: ScoreOptions, results: Scores) -> dict[str, Output]:

@@ -185,7 +185,7 @@ def test_a_name_of_an_option_elsewhere_is_answered_with_the_one_here(capsys, old
     assert re.fullmatch(rf"unrecognized arguments: {old}( 1)?; did you mean '{meant}'\?", line)
 
 
-@pytest.mark.parametrize(("flag", "remedy"), ((f"--{word}", remedy) for word, remedy in INSTEAD.items()))
+@pytest.mark.parametrize(("flag", "remedy"), [(f"--{word}", remedy) for word, remedy in INSTEAD.items()])
 def test_an_option_that_only_python_has_is_answered_with_its_argument(capsys, flag, remedy):
     assert flag not in VOCABULARY and flag not in OTHER_FLAGS
     for name in ("score", "study step"):
