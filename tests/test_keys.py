@@ -227,7 +227,7 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "cross_validate_probe folds": (2, {}),  # four of 18 objects leave a fold without triplets
     "cross_validate_embedding signed": (True, {"penalties": [(0.002, None)]}),
     "seed": (7, {}),
-    "batches": (3, {}),
+    "n_batches": (3, {}),
     "n_resamples": (2, {}),
     "shrinkage": (0.003, {}),
 }  # type: ignore[dict-item]

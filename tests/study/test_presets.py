@@ -158,8 +158,8 @@ def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_mod
     assert steps["local-clip"].options["other_embeddings"] == "peterson/animals/clip.npy"  # the most of one width
     assert steps["local-simclr"].options["other_embeddings"] == "things/simclr.npy"  # there are no others
     options = steps["local-simclr"].options
-    assert (options["batch_size"], options["batches"]) == (20, 1)  # of the 40 objects: the others show what it keeps
-    assert "batches" not in steps["local-clip"].options
+    assert (options["batch_size"], options["n_batches"]) == (20, 1)  # of the 40 objects: the others show what it keeps
+    assert "n_batches" not in steps["local-clip"].options
     assert "has 5 features, and the maps take 6" in study.missing["transfer-cifar100-clip"]
 
 
