@@ -111,3 +111,23 @@ def serving():
         finally:
             http.shutdown()
             thread.join()
+
+
+def asked(server):
+    return [wanted for _, wanted, _ in server.requests]
+
+
+def part_in(folder):
+    """The part that a run has left."""
+    (part,) = folder.glob("x.bin.*.part")
+    return part
+
+
+def left_over(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("x.bin", "x.bin.sha256"))
+
+
+def recorded(folder):
+    """The checksums that are recorded in a folder, by the names of the files."""
+    lines = [path.read_text().split() for path in folder.glob("*.sha256")]
+    return {name: digest for digest, name in lines}

@@ -10,7 +10,7 @@ import socket
 import numpy as np
 import pytest
 from archives import tarred, zipped
-from file_server import BODY, SHA
+from file_server import BODY, SHA, asked, left_over, part_in, recorded
 
 from pyalign.datasets import fetch_dataset, load_dataset
 from pyalign.datasets.download import Resuming, is_address
@@ -20,26 +20,6 @@ from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-
-def asked(server):
-    return [wanted for _, wanted, _ in server.requests]
-
-
-def part_in(folder):
-    """The part that a run has left."""
-    (part,) = folder.glob("x.bin.*.part")
-    return part
-
-
-def left_over(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name not in ("x.bin", "x.bin.sha256"))
-
-
-def recorded(folder):
-    """The checksums that are recorded in a folder, by the names of the files."""
-    lines = [path.read_text().split() for path in folder.glob("*.sha256")]
-    return {name: digest for digest, name in lines}
 
 
 def test_a_file_is_fetched_once_and_its_checksum_is_recorded(row, server):

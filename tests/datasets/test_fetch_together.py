@@ -13,12 +13,10 @@ from contextlib import ExitStack
 
 import pytest
 from archives import zipped
-from file_server import BODY, SHA
+from file_server import BODY, SHA, asked, left_over, part_in, recorded
 
 from pyalign.datasets import fetch_dataset
 from pyalign.io.write import run_name
-
-from .test_fetch import asked, left_over, part_in, recorded
 
 pytestmark = pytest.mark.usefixtures("impatient")
 FETCH = """
