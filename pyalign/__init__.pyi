@@ -44,7 +44,7 @@ from .io.item_names import load_metadata
 from .io.judgments import load_rdms
 from .io.transform import load_transform, write_transform
 from .io.triplets import load_triplets
-from .map_transfer.run import transfer
+from .map_transfer.transfer import transfer
 from .nearest.index import NeighborIndex, build_index, load_index
 from .nearest.neighbors import neighbors
 from .ops.plan import TripletPlan, triplet_gradient

@@ -14,8 +14,7 @@ from pyalign.io import _isolated_channel, documents, folder, image_files, isolat
 from pyalign.io.formats import FORMATS
 from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
-from pyalign.study import file
-from pyalign.study import folder as study_folder
+from pyalign.study import file, study_folder
 
 TESTS = Path(__file__).resolve().parent
 TEXT = (TESTS.parent / "docs" / "security.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from pyalign.data.names import HOW
 from pyalign.data.transform import TrainedOn
 from pyalign.embedding.cross_validate import cross_validate_embedding, fit_embedding
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
-from pyalign.embedding.inputs import SPLITS
+from pyalign.embedding.folds import SPLITS
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.embeddings import embedding_files
 from pyalign.io.paths import Spec

@@ -222,7 +222,7 @@ class TransferOptions(_options.Model, _options.JudgedRows, _options.ClosedInterv
 def run_transfer(options: TransferOptions, progress: Progress) -> Outcome:
     """Reads what there is, compares."""
     from pyalign.io.transform import load_transform
-    from pyalign.map_transfer.run import transfer
+    from pyalign.map_transfer.transfer import transfer
 
     if options.measure is not None:
         get_measure(options.measure)

@@ -23,7 +23,7 @@ from pyalign.embedding.embedding_result import (
 from pyalign.embedding.fit import (
     EmbeddingOptions, EmbeddingPenalty, RowsFit, as_embedding_penalties, moved_by_penalties, penalty_of,
 )
-from pyalign.embedding.inputs import EmbeddingInputs, checked_split, folds_of, read_answers
+from pyalign.embedding.folds import EmbeddingInputs, checked_split, folds_of, read_answers
 from pyalign.embedding.stability import (
     GROWTH, Refits, Stability, choose_penalty, held_out, stability_of, standard_errors,
 )

@@ -18,7 +18,7 @@ from pyalign.data import ODD_ONE_OUT, Embeddings, align
 from pyalign.data.names import largest_of
 from pyalign.documents import Interval
 from pyalign.embedding.fit import MOST, EmbeddingOptions, RowsFit
-from pyalign.embedding.inputs import EmbeddingInputs, note_on_contradictions
+from pyalign.embedding.folds import EmbeddingInputs, note_on_contradictions
 from pyalign.embedding.stability import PathPoint, Stability, known_mean, matched
 from pyalign.fitting.algebra import host_rows, host_triplets, one_blas_thread
 from pyalign.fitting.objective import predicted_answers

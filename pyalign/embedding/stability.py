@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from pyalign._dataclass import dataclass, replace
 from pyalign.data import as_embeddings
 from pyalign.embedding.fit import SHARES, EmbeddingOptions, EmbeddingPenalty, FitSeen, Fitter
-from pyalign.embedding.inputs import EmbeddingInputs, halves_of, inner_part, unit_of
+from pyalign.embedding.folds import EmbeddingInputs, halves_of, inner_part, unit_of
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import host_rows, one_blas_thread
 from pyalign.fitting.objective import PredictedAnswers, predicted_answers

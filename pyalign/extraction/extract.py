@@ -19,9 +19,9 @@ from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, THREADS, Encoder, Request
 from pyalign.extraction.extraction_result import Extraction, Memory
 from pyalign.extraction.finished import other
-from pyalign.extraction.folder import FinishedByAnotherRun, Folder
 from pyalign.extraction.job import Job, default_workers, numbers_of
 from pyalign.extraction.sources import DEFAULT, load_encoder
+from pyalign.extraction.unfinished import FinishedByAnotherRun, Folder
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.typing import Policy
 

@@ -39,7 +39,7 @@ from pyalign.errors import InputError, Remedy, shorten
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.extraction_result import ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.extraction.finished import UNREADABLE, listing, other, sha256_of, sha256_of_items
-from pyalign.extraction.folder import NAMES
+from pyalign.extraction.unfinished import NAMES
 from pyalign.parts import digest_of
 
 NOT_FINITE = "the model gives numbers that are not finite"

@@ -17,9 +17,9 @@ from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError, Remedy, shorten
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.finished import Finished, listing, other, read_finished, sha256_of, sha256_of_items
-from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.extraction.images import as_images
 from pyalign.extraction.job import default_workers
+from pyalign.extraction.unfinished import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.io.write import READ, open_own
 from pyalign.parts import digest_of

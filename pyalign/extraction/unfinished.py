@@ -2,11 +2,11 @@
 
 Until all is done, everything lies in `DIR/.unfinished`. `KEY/part-00012` is a part as in `pyalign.parts`, with the rows
 of each layer behind its line. KEY is of all that decides the rows, which `KEY/state.json` says. So it does not matter
-which run has written a part, nor how many write at once, at whatever pace and on whatever file system: what is missing
-is computed. A run that finishes writes all rows to files of its own, and moves these to their places. A lock keeps a
-second run from doing the work of the first again; nothing depends on it.
+which run has written a part, nor how many write at once, on whatever file system: what is missing is computed. A run
+that finishes writes all rows to files of its own, and moves these to their places. A lock keeps a second run from doing
+the work of the first again; nothing depends on it.
 
-Rows are written, not mapped: a full disk is then an error with its reason, where a mapped file would end the process.
+Rows are written, not mapped: a full disk is an error with its reason, where a mapped file would end the process.
 """
 
 from __future__ import annotations

@@ -27,11 +27,11 @@ from pyalign.journal import Journal
 from pyalign.parts import key_of
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
 from pyalign.study.file import StudyFile, split_step
-from pyalign.study.folder import FIGURES, MANIFEST, MODELS, PARTS
-from pyalign.study.folder import REPORT as PAGE
-from pyalign.study.folder import STEPS, StudyFolder, claim
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import SCORES
+from pyalign.study.study_folder import FIGURES, MANIFEST, MODELS, PARTS
+from pyalign.study.study_folder import REPORT as PAGE
+from pyalign.study.study_folder import STEPS, StudyFolder, claim
 from pyalign.study.units import REPORT, Plan, Unit, plan_of
 
 RUNNING = "running"

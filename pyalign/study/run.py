@@ -24,10 +24,10 @@ from pyalign.io.write import Files
 from pyalign.report.progress import INTERVAL, SHORTEST, ProgressLog
 from pyalign.report.words import one_line
 from pyalign.study.file import StudyFile
-from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder, claim, manifest_of
 from pyalign.study.maker import (
     ELSEWHERE, FAILED, FINISHED, MADE, REUSED, RUNNING, TO_DO, Maker, Study, StudyStep, Watch,
 )
+from pyalign.study.study_folder import MANIFEST, RESULT, STUDY, StudyFolder, claim, manifest_of
 from pyalign.study.units import REPORT, plan_of, units_wanted
 from pyalign.study.workers import AGAIN, InThisProcess, make_all
 

@@ -1,6 +1,6 @@
 """The folder of a study: documents, and a record of what each was made of and of the hashes of its files.
 
-Any number of runs may write to it at once, on one machine or on several that share it. Each file appears whole, and
+Any number of runs may write to it at once, on machines that share it. Each file appears whole, and
 what a unit writes follows from its key and from the time at which the run was begun, which all of them share. Which run
 makes a unit at the moment says a file next to its record, which a live run touches every few seconds.
 """

@@ -22,8 +22,8 @@ from pyalign.errors import OUT, InputError, Remedy, nearest
 from pyalign.io.paths import PathLike, Spec, bad, checked_path, errors_of, is_named
 from pyalign.parts import digest_of, key_of
 from pyalign.study.file import ELSEWHERE, MOST_SHARDS, STEP, Step, StudyFile, read_study, texts_of
-from pyalign.study.folder import STUDY, read_record
 from pyalign.study.options import DIMENSIONS, FILES, LABELS, METADATA, PEOPLE, SCORES
+from pyalign.study.study_folder import STUDY, read_record
 
 REPORT = "report"
 

@@ -13,7 +13,7 @@ import pyalign
 from pyalign.data import Embeddings, Triplets
 from pyalign.embedding.cross_validate import cross_validate_embedding, fit_embedding
 from pyalign.embedding.fit import EmbeddingPenalty, moved_by_penalties
-from pyalign.embedding.inputs import folds_of, halves_of, inner_part, read_answers, unit_of
+from pyalign.embedding.folds import folds_of, halves_of, inner_part, read_answers, unit_of
 from pyalign.embedding.stability import match_dimensions, stability_of, standard_errors
 from pyalign.errors import InputError
 from pyalign.journal import Journal

@@ -7,7 +7,7 @@ import pytest
 
 import pyalign
 from pyalign.datasets.simulate import simulate
-from pyalign.embedding.inputs import read_answers, unit_of
+from pyalign.embedding.folds import read_answers, unit_of
 from pyalign.embedding.solve import kkt_residual
 from pyalign.embedding.stability import matched
 

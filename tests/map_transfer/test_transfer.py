@@ -11,7 +11,7 @@ from support import draw_triplets, read_back, reals
 import pyalign
 from pyalign.datasets import load_dataset
 from pyalign.errors import InputError
-from pyalign.map_transfer.run import BEFORE, transfer
+from pyalign.map_transfer.transfer import BEFORE, transfer
 from pyalign.map_transfer.transfer_result import voted
 
 N = 60

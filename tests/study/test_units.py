@@ -18,9 +18,9 @@ import pyalign
 from pyalign.cli import main
 from pyalign.errors import InputError
 from pyalign.io.write import run_name
-from pyalign.study import folder as records
+from pyalign.study import study_folder as records
 from pyalign.study.file import read_study
-from pyalign.study.folder import Record, StudyFolder, read_record, write_record
+from pyalign.study.study_folder import Record, StudyFolder, read_record, write_record
 from pyalign.study.units import units_of
 
 FEW = """
@@ -433,9 +433,9 @@ def test_a_link_in_place_of_a_claim_is_not_followed(few):
 
 def test_all_processes_of_a_run_have_one_time(few, monkeypatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
-    monkeypatch.setattr("pyalign.study.folder.moment", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr("pyalign.study.study_folder.moment", lambda: "2026-01-01T00:00:00+00:00")
     assert StudyFolder("out").time == "2026-01-01T00:00:00+00:00"
-    monkeypatch.setattr("pyalign.study.folder.moment", lambda: "2027-01-01T00:00:00+00:00")
+    monkeypatch.setattr("pyalign.study.study_folder.moment", lambda: "2027-01-01T00:00:00+00:00")
     folder = StudyFolder("out")
     assert folder.time == "2026-01-01T00:00:00+00:00"
     folder.end(())
