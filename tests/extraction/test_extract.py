@@ -195,9 +195,7 @@ def test_an_option_that_breaks_a_rule_is_told_in_one_line(pictures, message_of, 
 
 
 def test_a_transform_maps_the_rows_and_the_manifest_tells_of_it(pictures):
-    from pyalign import Transform
-
-    half = Transform(np.eye(12, 5, dtype=np.float32), None, 0.25, 2.0)
+    half = pyalign.Transform(np.eye(12, 5, dtype=np.float32), None, 0.25, 2.0)
     plain = pyalign.extract("pixels:2", pictures)["penultimate"].values
     found = pyalign.extract("pixels:2", pictures, transform=half, out="e")
     np.testing.assert_allclose(found["penultimate"].values, ((plain - 0.25) / 2)[:, :5], rtol=1e-6, atol=1e-6)
@@ -208,9 +206,7 @@ def test_a_transform_maps_the_rows_and_the_manifest_tells_of_it(pictures):
 
 
 def test_a_transform_needs_one_layer(pictures, message_of):
-    from pyalign import Transform
-
-    given = Transform(np.eye(96, dtype=np.float32), None, 0.0, 1.0)
+    given = pyalign.Transform(np.eye(96, dtype=np.float32), None, 0.0, 1.0)
     layers = ("penultimate", "logits")
     message = message_of(lambda: pyalign.extract("random:0:timm:test_resnet", pictures, layers, transform=given))
     assert message == "transform needs one layer to map; got 2"

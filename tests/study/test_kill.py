@@ -172,18 +172,30 @@ def paint(k, seed):
     Image.fromarray(pixels).save(f"photos/object-{k}.bmp")
 
 
-def test_pictures_that_changed_and_kept_their_sizes_are_extracted_again(folder):
+@pytest.fixture
+def extracting(folder):
+    """A study of a model that is extracted, and the folder of its embeddings."""
     os.makedirs("photos")
     for k in range(24):
         paint(k, 0)
     text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos", n_threads = 1 }')
-    text = text.replace("[models]", 'images = "photos"\n[models]')
     Path("small.toml").write_text(text.partition("[steps.compare]")[0])
+    return Path("small/models/b")
+
+
+def how_made(out="small"):
+    """Runs the study; whether each step was made."""
+    study = pyalign.run_study("small.toml", out)
+    assert not study.failed, study
+    return {step.name: step.how for step in study.steps}
+
+
+def test_pictures_that_changed_and_kept_their_sizes_are_extracted_again(extracting):
+    text = Path("small.toml").read_text()
+    Path("small.toml").write_text(text.replace("[models]", 'images = "photos"\n[models]'))
 
     def run(out):
-        study = pyalign.run_study("small.toml", out)
-        assert not study.failed, study
-        return {step.name: step.how for step in study.steps}, pyalign.load_result(f"{out}/steps/score.json")[1].accuracy
+        return how_made(out), pyalign.load_result(f"{out}/steps/score.json")[1].accuracy
 
     before = run("small")
     assert run("small") == ({name: "as it was" for name in before[0]}, before[1])
@@ -197,38 +209,19 @@ def test_pictures_that_changed_and_kept_their_sizes_are_extracted_again(folder):
     assert accuracy == run("fresh")[1] != before[1]
 
 
-@pytest.fixture
-def extracting(folder):
-    """A study of a model that is extracted, and the folder of its embeddings."""
-    os.makedirs("photos")
-    for k in range(24):
-        paint(k, 0)
-    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos" }')
-    Path("small.toml").write_text(text.partition("[steps.compare]")[0])
-    return Path("small/models/b")
-
-
-@pytest.mark.parametrize(
-    "name, is_gone", [("penultimate.npy", True), *((name, False) for name in ("penultimate.npy", "names.txt",
-                                                                              "items.sha256", "manifest.json"))]
-)
-def test_an_extraction_that_was_damaged_is_made_again(extracting, name, is_gone):
-    def run():
-        study = pyalign.run_study("small.toml")
-        assert not study.failed, study
-        return {step.name: step.how for step in study.steps}
-
-    run()
+@pytest.mark.parametrize("name", ["gone", "penultimate.npy", "names.txt", "items.sha256", "manifest.json"])
+def test_an_extraction_that_was_damaged_is_made_again(extracting, name):
+    how_made()
     whole = {path.name: path.read_bytes() for path in extracting.iterdir()}
-    path = extracting / name
+    path = extracting / name.replace("gone", "penultimate.npy")
     path.write_bytes(path.read_bytes()[:-2] + b"x\n")
-    if is_gone:
+    if name == "gone":
         path.unlink()
-    assert run()["extract (b)"] == "made"
+    assert how_made()["extract (b)"] == "made"
     assert {path.name: path.read_bytes() for path in extracting.iterdir() if path.name != "manifest.json"} == {
         name: raw for name, raw in whole.items() if name != "manifest.json"
     }
-    assert run()["extract (b)"] == "as it was"
+    assert how_made()["extract (b)"] == "as it was"
 
 
 def test_a_link_in_place_of_the_folder_of_a_model_is_not_followed(extracting):
@@ -240,13 +233,7 @@ def test_a_link_in_place_of_the_folder_of_a_model_is_not_followed(extracting):
     assert step.reason.endswith("models/b: is a link, which is not followed") and not os.listdir("victim")
 
 
-def test_pictures_that_change_while_a_study_reads_them_are_no_result(folder, monkeypatch):
-    os.makedirs("photos")
-    for k in range(24):
-        paint(k, 0)
-    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos" }')
-    Path("small.toml").write_text(text.partition("[steps.compare]")[0])
-
+def test_pictures_that_change_while_a_study_reads_them_are_no_result(extracting):
     def watch(name, state, detail):
         if name == "extract (b)" and "images" in detail:  # they were hashed, and the extraction begins
             paint(23, 1)

@@ -19,6 +19,7 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.journal import Journal
 from pyalign.report.page import write as page
 from pyalign.study.file import read_study
+from pyalign.study.inputs import Inputs
 
 ALL = ("ceiling", "score", "compare", "concepts", "cka", "probe (a)", "probe (b)", "failures", "report")
 
@@ -336,8 +337,6 @@ def test_a_study_takes_a_described_data_set(folder):
 
 
 def test_a_described_file_that_changes_while_a_study_reads_it_is_an_error(folder):
-    from pyalign.study.inputs import Inputs
-
     Path("mine.toml").write_text('names = "names.txt"\ntriplets = "t.csv"\n')
     inputs = Inputs(read_study("small.toml"), lambda _: ("", ""))
     inputs.names("mine.toml")
@@ -348,8 +347,6 @@ def test_a_described_file_that_changes_while_a_study_reads_it_is_an_error(folder
 
 
 def test_a_file_that_is_written_over_and_has_its_old_time_again_is_an_error(folder):
-    from pyalign.study.inputs import Inputs
-
     inputs = Inputs(read_study("small.toml"), lambda _: ("", ""))
     inputs.place("a.npy")
     before = os.stat("a.npy")
@@ -363,8 +360,6 @@ def test_a_file_that_is_written_over_and_has_its_old_time_again_is_an_error(fold
 
 
 def test_a_file_that_another_was_moved_over_is_read_on_as_it_was(folder):
-    from pyalign.study.inputs import Inputs
-
     inputs = Inputs(read_study("small.toml"), lambda _: ("", ""))
     inputs.place("a.npy")
     os.replace("b.npy", "a.npy")
@@ -372,8 +367,6 @@ def test_a_file_that_another_was_moved_over_is_read_on_as_it_was(folder):
 
 
 def test_the_files_of_a_study_are_those_that_it_names(folder):
-    from pyalign.study.file import read_study
-
     assert read_study("small.toml").files == ("a.npy", "b.npy", "t.csv", "kinds.txt")
 
 

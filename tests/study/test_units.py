@@ -346,11 +346,14 @@ def test_a_unit_that_a_live_run_makes_is_tried_again(few, capsys):
     assert not list(Path("out/records").glob("*.claim"))
 
 
-def _is_gone(name, age):
+ELSEWHERE = f"node7-1-{'0' * 16}"
+
+
+def claim_of_another(age, name=ELSEWHERE):
     path = Path("out/records/cka.claim")
     path.write_text(name)
     os.utime(path, (time.time() - age, time.time() - age))
-    return run_step("cka") == 0
+    return path
 
 
 def test_the_claim_of_a_run_that_has_ended_holds_no_longer(few):
@@ -359,26 +362,18 @@ def test_the_claim_of_a_run_that_has_ended_holds_no_longer(few):
     ended.wait()
     mine, _, rest = run_name().rpartition("-")
     host = mine.rpartition("-")[0]
-    assert _is_gone(f"{host}-{ended.pid}-{rest}", 0)  # of this machine, whose processes are known
+    claim_of_another(0, f"{host}-{ended.pid}-{rest}")  # of this machine, whose processes are known
+    assert run_step("cka") == 0
     Path("out/records/cka.json").unlink()
-    elsewhere = f"node7-1-{'0' * 16}"
-    assert not _is_gone(elsewhere, 0)
-    assert _is_gone(elsewhere, records.DEAD + 5)  # nobody touches it
-
-
-ELSEWHERE = f"node7-1-{'0' * 16}"
-
-
-def claim_of_another_machine(age):
-    path = Path("out/records/cka.claim")
-    path.write_text(ELSEWHERE)
-    os.utime(path, (time.time() - age, time.time() - age))
-    return path
+    claim_of_another(0)
+    assert run_step("cka") == 75
+    claim_of_another(records.DEAD + 5)  # nobody touches it
+    assert run_step("cka") == 0
 
 
 def test_a_claim_from_the_future_ages_from_the_first_look_on_whoever_looks(few):
     StudyFolder("out")
-    path = claim_of_another_machine(-1e6)
+    path = claim_of_another(-1e6)
     look = [sys.executable, "-m", "pyalign", "study", "step", "small.toml", "--out", "out", "cka"]
     assert subprocess.run(look).returncode == 75
     now = path.stat().st_mtime
@@ -390,7 +385,7 @@ def test_a_claim_from_the_future_ages_from_the_first_look_on_whoever_looks(few):
 @pytest.mark.parametrize("age", [-1e6, 0, 30])
 def test_a_claim_is_dead_a_minute_after_its_last_change_that_was_seen_whatever_its_time(few, monkeypatch, age):
     StudyFolder("out")
-    path, clock = claim_of_another_machine(age), [1000.0]
+    path, clock = claim_of_another(age), [1000.0]
     monkeypatch.setattr(records.time, "monotonic", lambda: clock[0])
 
     def holder_after(seconds):
@@ -405,7 +400,7 @@ def test_a_claim_is_dead_a_minute_after_its_last_change_that_was_seen_whatever_i
 
 def test_a_run_that_a_clock_from_the_future_has_stopped_ends(few, monkeypatch):
     StudyFolder("out")
-    path = claim_of_another_machine(-1e6)
+    path = claim_of_another(-1e6)
     monkeypatch.setattr(records, "_touch", lambda path: None)  # where it is another user's
     monkeypatch.setattr(records, "DEAD", 0.0)
     assert run_step("cka") == 0 and not path.exists()
