@@ -291,8 +291,7 @@ def cells(row: Row) -> dict[str, str]:
     uneven = row.kind in UNEVEN and row.sd + row.below == row.sd + row.below
     sides = [round(one * there) for one in (row.below, row.above)] if uneven else ""
     found = {
-        "case": words(row.name),
-        "bias": f"{row.bias:+.4f}" if abs(row.bias) > 0.1 * row.sd else "",
+        "case": words(row.name), "bias": f"{row.bias:+.4f}" if abs(row.bias) > 0.1 * row.sd else "",
         "sd": f"{row.sd:.4f}" if row.sd else "", "s.e.": f"{row.error:.4f}",
         "held, %": (percent(row.held, there) + (f" ({row.missing:,} of {row.draws:,} without)" if row.missing else "")
                     + (" (missed)" if row.missed else "")),

@@ -77,8 +77,7 @@ def of_few(rng: Rng, ways: bool = False, **given: Any) -> Draw:
         yield from others(data["model_choices"]["0"] == 2, data["triplets"], data["subjects"])
 
 
-def of_pairs(rng: Rng, ways: bool = False, options: Any = MappingProxyType({}), **given: Any
-             ) -> Draw:
+def of_pairs(rng: Rng, ways: bool = False, options: Any = MappingProxyType({}), **given: Any) -> Draw:
     """A difference, equivalence, and of many models whether any test rejects and all intervals hold."""
     data = data_of(rng, world := world_of(**given))
     pairs = pyalign.compare(**data, **options).pairs

@@ -51,8 +51,7 @@ def measured(x: np.ndarray, matrices: np.ndarray, ci: str | None, correlation: s
     return {one.quantity: one for one in [*known, *(found for part in parts for found in Found.each(*part))]}
 
 
-def held(rng: Rng, n: int, people: int, noise: float, correlation: str, ci: str, ceiling: bool = False
-         ) -> Draw:
+def held(rng: Rng, n: int, people: int, noise: float, correlation: str, ci: str, ceiling: bool = False) -> Draw:
     known = measured(*new(n, people, noise, ci, rng), ci, correlation)
     return (known[name] for name in (OF_CEILING if ceiling else OF_RSA) if name in known)
 

@@ -26,11 +26,9 @@ SEEDS = "number", "hundreds", "units", "seed"
 BETAS = np.geomspace(0.02, 4.0, 25)  # at which true values are known; between them by a straight line
 DOT, NATS = {"measure": "dot"}, {"cross-entropy": "cross_entropy"}
 RIGHT = {"accuracy": "accuracy", "accuracy, of majority": "majority_accuracy"}
-FIGURES = {
-    "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman", "KL": "kl",
-    "JS distance": "js_distance", **RIGHT, "majority share": "majority_share", "entropy of people": "human_entropy",
-    "entropy": "model_entropy",
-}
+FIGURES = {"r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman", "KL": "kl",
+           "JS distance": "js_distance", **RIGHT, "majority share": "majority_share",
+           "entropy of people": "human_entropy", "entropy": "model_entropy"}
 OF_BINS = RIGHT | {"p(majority)": "majority_probability"}
 
 
@@ -127,12 +125,19 @@ def true_fit(lapses: float, people: bool) -> Any:
     return pyalign.calibrate(*of_all(6, people, 20, lapses), split=None, ci=None, lapses=True, **DOT).only.lapses
 
 
+@cache
+def of_answers(lapses: float) -> tuple[np.ndarray, np.ndarray]:
+    """(t, 3) similarities of the pairs without each item, of endless objects, and how often it is called odd."""
+    x, triplets = np.random.default_rng(6).normal(size=(12 * APART, OF_MODEL + UNSEEN)), apart(4 * APART)
+    p = (1.0 - lapses) * shares(x, triplets)[:, 0] + lapses / 3.0
+    return similarities(x[:, :OF_MODEL], triplets)[:, ::-1], p
+
+
 def true_loss(lapses: float, temperature: float, rate: float) -> float:
-    """Nats per answer of all objects, at a temperature and a lapse rate."""
-    x, triplets = of_all(6, False, 20, lapses)
-    s = similarities(x, triplets[:APART]) / temperature
-    p = np.exp(s - s.max(axis=1, keepdims=True))
-    return -float(np.log((1.0 - rate) * p[:, 0] / p.sum(axis=1) + rate / 3.0).mean())
+    """Nats per answer at a temperature and a lapse rate. From answers that are drawn, gains would be off by half."""
+    s, p = of_answers(lapses)
+    q = np.exp((s - s.max(axis=1, keepdims=True)) / temperature)
+    return -float((p * np.log((1.0 - rate) * q / q.sum(axis=1, keepdims=True) + rate / 3.0)).sum(axis=1).mean())
 
 
 def lapse_rates(rng: Rng, n: int, t: int, lapses: float, people: int = 0) -> Draw:
@@ -168,8 +173,7 @@ def true_agreement(seed: int, answers: int, people: bool) -> Any:
     return pyalign.agreement(x, apart(), answers=counted(odd), temperature=SOFTNESS, ci=None, **DOT).only
 
 
-def agreed(rng: Rng, n: int, t: int, answers: int, people: int = 0, bins: bool = False
-           ) -> Draw:
+def agreed(rng: Rng, n: int, t: int, answers: int, people: int = 0, bins: bool = False) -> Draw:
     """Agreement with many people, or with so many, each of whom answers as many triplets; or by the majority share."""
     x, triplets, options = repeated(rng, n, t, answers, people)
     found = pyalign.agreement(x, triplets, temperature=SOFTNESS, **DOT, **options).only
@@ -195,8 +199,7 @@ def true_ceilings(answers: int, people: bool) -> dict[str, float]:
     return {"lower": lower, "estimate": float(mean.max(axis=2).mean()), "accuracy": accuracy}
 
 
-def ceilings(rng: Rng, n: int, t: int, answers: int, people: int = 0, upper: bool = False
-             ) -> Draw:
+def ceilings(rng: Rng, n: int, t: int, answers: int, people: int = 0, upper: bool = False) -> Draw:
     """Ceilings of the same answers, and how far the model has come to each; the upper one is their majority share."""
     x, triplets, options = repeated(rng, n, t, answers, people)
     agreement = true_agreement(3, answers, bool(people)) if upper else None

@@ -76,8 +76,7 @@ def of_errors(rows: Any, triplets: np.ndarray, figure: str, ci: Any) -> Draw:
     return Found.each(pyalign.error_consistency(rows, triplets, ci=ci).pairs[0], {figure: "kappa ci"})
 
 
-def with_wrong(rng: Rng, n: int, t: int, figure: str, wrong: float, lapses: float = 0.0,
-               ways: bool = False) -> Draw:
+def with_wrong(rng: Rng, n: int, t: int, figure: str, wrong: float, lapses: float = 0.0, ways: bool = False) -> Draw:
     rows, triplets = of_wrong(random_triplets(n, t, rng), rng, wrong, lapses)
     yield from of_errors(rows, triplets, figure, "objects")
     if ways:
@@ -142,8 +141,7 @@ def concept(rng: Rng, n: int, t: int) -> Draw:
     yield from Found.each(equal, {"difference": "difference ci"})
 
 
-def consistent(rng: Rng, n: int, t: int, ci: Any = "objects", how: str = "corrected"
-               ) -> Draw:
+def consistent(rng: Rng, n: int, t: int, ci: Any = "objects", how: str = "corrected") -> Draw:
     """Kappa of the two models that know other features."""
     x = objects(n, rng)
     triplets = answered(x, drawn_triplets(n, t, rng), rng)
