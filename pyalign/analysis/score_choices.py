@@ -274,13 +274,9 @@ def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: Asked) ->
 
 
 def _without_nats(score: Score) -> Score:
-    groups = score.groups
-    if groups is not None:
-        groups = tuple(replace(group, cross_entropy=None) for group in groups)
+    groups = score.groups and tuple(replace(group, cross_entropy=None) for group in score.groups)
     missing = score.missing if ci_of(score.cross_entropy) is None else (*score.missing, "cross_entropy_ci")
-    return replace(
-        score, cross_entropy=None, cross_entropy_components=None, groups=groups, missing=missing
-    )
+    return replace(score, cross_entropy=None, cross_entropy_components=None, groups=groups, missing=missing)
 
 
 def _provenance(asked: Asked, given: ModelChoices, choices: Mapping[str, object]) -> Provenance:

@@ -23,7 +23,6 @@ SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
 MOST_PAIRED = 1 << 20  # beyond them too many buckets (csrc/cpu/buckets.h)
 SUMS_AT_ONCE = 1 << 21  # numbers of sums over groups that are held at once
-KEPT = 31 << 20  # bytes, below 32 MB, beyond which malloc learns nothing
 IN_CACHE = 8 << 20  # bytes of all rows, of which a triplet's are at hand
 SHORT_ROW = 768  # bytes, of which a pair costs no more than to sort it
 LARGEST_TILE = 16 << 20  # bytes, as in csrc/cpu/bucket_lists.h
@@ -67,7 +66,7 @@ def _load() -> Any:
 
 try:
     _native: Any = _load()
-    np.empty(KEPT, np.uint8)  # let go at once: glibc then keeps twice as many for later calls, whose pages cost a fifth
+    np.empty(31 << 20, "u1")  # let go at once: glibc then keeps twice as many for later calls
     if is_forked_child():  # its guard was not there when the fork came
         _native.set_threads(1)
 except ImportError as error:  # installed without a compiler, sources that are not built, or a library that is missing

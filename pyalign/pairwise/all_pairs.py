@@ -130,8 +130,7 @@ def too_few_together(n_permutations: int, alpha: float, tests: int, correction: 
 
 
 AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "max": lambda scores: scores.max(axis=0),
-    "mean": lambda scores: scores.mean(axis=0),
+    "max": lambda scores: scores.max(axis=0), "mean": lambda scores: scores.mean(axis=0)
 }
 
 

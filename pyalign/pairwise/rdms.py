@@ -111,8 +111,7 @@ class MatrixFamily:
         """(k,) inner products of the two centered matrices, from the features."""
         host, n = get_host_backend(self.backend), self.n
         turned, product = (
-            np.ascontiguousarray(a.values.T),
-            np.empty((a.values.shape[1], b.values.shape[1]), b.values.dtype),
+            np.ascontiguousarray(a.values.T), np.empty((a.values.shape[1], b.values.shape[1]), b.values.dtype)
         )
         out = np.empty(len(orders))
         for k, order in enumerate(orders):
