@@ -205,7 +205,7 @@ class Judged:
 
     @cached_property
     def codes(self) -> np.ndarray | None:
-        """(t,) the same by number."""
+        """(t,) by number."""
         return codes_of_people(self.triplets, self.subjects)
 
     def each(self, weighting: Weighting, groups: Any) -> EachAnswer:

@@ -66,7 +66,7 @@ def _load() -> Any:
 
 try:
     _native: Any = _load()
-    np.empty(31 << 20, "u1")  # let go at once: glibc then keeps twice as many for later calls
+    np.empty(31 << 17)  # freed; glibc keeps twice as much
     if is_forked_child():  # its guard was not there when the fork came
         _native.set_threads(1)
 except ImportError as error:  # installed without a compiler, sources that are not built, or a library that is missing

@@ -174,7 +174,7 @@ def intervals_of_means(
     test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
     dependence: Dependence, slopes: np.ndarray | None = None,
 ) -> tuple[dict[str, Interval | None], tuple[str, ...], Errors]:
-    """The interval of each figure by its name, notes, and the errors of `slopes` (t,) if given; faster together."""
+    """The interval of each figure by its name, notes, and the errors of `slopes` (t,), if any."""
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
     more = () if slopes is None else (slopes,)
     errors = dependence.errors(np.stack([weights, *(weights * one.values for one in means.values()), *more]).T)
