@@ -82,11 +82,11 @@ def _how(results: Calibrations) -> str:
 
 def _reliability_table(reliability: Reliability) -> Table:
     bins = bins_of(reliability)
-    column, ranges = Rows(bins).column, tuple(f"{binned.low:.4f} to {binned.high:.4f}" for binned in bins)
+    column, ranges = Rows(bins).column, tuple(f"{100 * binned.low:.1f} to {100 * binned.high:.1f}%" for binned in bins)
     return table(
         Column("confidence", ranges, fit=lambda room: ranges),  # without its beginning a range says nothing
-        column("mean", "confidence", "number", 4),
-        column("accuracy", "accuracy", "number", 4),
+        column("mean", "confidence", "percent"),
+        column("accuracy", "accuracy", "percent"),
         column("answers", "n", "count"),
     )
 

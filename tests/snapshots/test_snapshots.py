@@ -151,3 +151,27 @@ def test_every_kind_of_result_says_which_sections_and_charts_it_has():
         if kind != TOGETHER:  # with metadata of models, accuracies are in its section as well
             assert sections - {*OF_ALL, "metadata"} == {*KINDS[kind].sections} - {"metadata"}, kind
             assert drawn == {*KINDS[kind].charts}, kind
+
+
+SHARE = re.compile(r"(?<=  )(accuracy|zero-shot|probed|gain|recovered|same choice)(?=  |$)")  # headers of columns
+INTERVAL = re.compile(r"\d+% interval|interval")
+
+
+def shares_in(text):
+    """The cells below the headers of shares in a text's tables, whose columns end below the last letter of a header."""
+    ends = []
+    for line in text.splitlines():
+        headers = [found.end() for found in SHARE.finditer(line)]
+        if headers and not re.search(r"\d", INTERVAL.sub("", line)):
+            ends = headers
+            continue
+        cells = [line[:end].split("  ")[-1].strip() for end in ends if len(line) >= end and line[end : end + 1] in " "]
+        ends = ends if len(cells) == len(ends) and all(re.fullmatch(r"[-+\d.,%]*", cell) for cell in cells) else []
+        yield from (cell for cell in cells if ends and re.search(r"\d", cell))
+
+
+def test_shares_are_percent_in_every_table():
+    texts = {title: text for kind in read_shown().values() for title, text in kind.items() if " / text" in title}
+    cells = {title: [*shares_in(text)] for title, text in texts.items()}
+    assert sum(map(len, cells.values())) > 1000
+    assert not {title: wrong for title, found in cells.items() if (wrong := [one for one in found if one[-1] != "%"])}
