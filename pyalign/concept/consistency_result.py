@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, field
 from pyalign._result import OfTask, Result
 from pyalign.concept.concepts_result import Grouped
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, WithError
+from pyalign.documents import Estimate, Interval, WithError
 from pyalign.errors import InputError
 from pyalign.stats.resampling import Inference, inferred
 from pyalign.typing import Correction
@@ -53,14 +53,12 @@ class ErrorPair(WithError):
     copied: str | None  # the more accurate model (a if they are equal), which the other is assumed to copy.
     # the probability that the other model copies whether `copied` is right; if negative, the probability that it does
     # the opposite.
-    copy_probability: float | None
-    copy_ci: Interval | None  # the interval of the copy probability.
+    copy_probability: Estimate | None = field(metadata={"ci": "copy_ci", "null": True})
     p_value: float | None  # two-sided, for the hypothesis of independent errors (kappa 0).
     p_adjusted: float | None  # the p-value, corrected over all pairs.
     # the proportion of triplets in which both models choose the same item, right or wrong; of a tie there is no choice.
     # None in documents of earlier versions.
-    same_choice: float | None = None
-    same_choice_ci: Interval | None = None  # its interval, or None.
+    same_choice: Estimate | None = None
 
     @property
     def both_wrong(self) -> float:

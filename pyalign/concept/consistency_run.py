@@ -20,7 +20,7 @@ from pyalign.analysis.outcomes import Outcomes, clusters_of
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
 from pyalign.concept.groupings import Grouping, Ways, groupings_of
 from pyalign.data import AlignedModels, alternatives_of
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.measures import get_measure
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.degrees import (
@@ -204,7 +204,7 @@ def with_same_choices(
         of_partners = share_intervals(columns, clusters, dependence, plan)
         intervals |= {(a, b): ci for b, ci in zip(partners, of_partners, strict=True)}
     return tuple(
-        replace(pair, same_choice=float(same[at]), same_choice_ci=intervals.get(at))
+        replace(pair, same_choice=Estimate(same[at], intervals.get(at)))
         for pair, at in zip(pairs, places, strict=True)
     )
 
@@ -242,6 +242,7 @@ def _pair(names: Sequence[str], counts: np.ndarray, pair: tuple[int, int], joint
     right_a, right_b, both = (int(counts[place]) for place in ((a, a), (b, b), (a, b)))
     agreement = of_counts(t, right_a, right_b, both)
     joint = None if agreement.kappa is None else joint
+    copied = agreement.copy_probability
     of_a = right_a >= right_b  # the more accurate one is held to be copied
     return ErrorPair(
         a=names[a],
@@ -257,8 +258,8 @@ def _pair(names: Sequence[str], counts: np.ndarray, pair: tuple[int, int], joint
         kappa_max=agreement.kappa_max,
         unbiased_kappa=agreement.unbiased_kappa,
         copied=None if agreement.kappa is None else names[a if of_a else b],
-        copy_probability=agreement.copy_probability,
-        copy_ci=None if joint is None else joint.interval(COPY_OF_A if of_a else COPY_OF_B),
+        copy_probability=None if copied is None else Estimate(
+            copied, None if joint is None else joint.interval(COPY_OF_A if of_a else COPY_OF_B)),
         p_value=None if joint is None else joint.p_value(KAPPA),
         p_adjusted=None,
     )

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, field
 from pyalign._result import Result, picked
 from pyalign.concept.dimensions import Prototype
 from pyalign.concept.neighbor_lists import DuplicateGroup
 from pyalign.data.names import largest_of
-from pyalign.documents import Interval, WithError, csv_text, flat_record, hidden
+from pyalign.documents import Estimate, Interval, WithError, ci_of, csv_text, flat_record, hidden
 from pyalign.typing import Correction
 
 BEFORE = "before"  # what embeddings before a change are called beside models, unless they are one of them
@@ -45,20 +45,23 @@ class NeighborFigures(WithError):
 
     n_objects: int  # the number of objects. Their neighbors may be any objects.
     # the mean proportion of neighbors that are so by the human embedding too; None without objects.
-    overlap: float | None
-    ci: Interval | None  # the interval of the overlap; None if it was not requested, or with too few objects.
+    # It has no interval if that was not requested, or with too few objects.
+    overlap: Estimate | None = field(metadata={"ci": "ci", "null": True})
     # one-sided, for the hypothesis that model and human embedding are unrelated; None without permutations.
     p_value: float | None
-    rbo: float | None  # the mean rank-biased overlap, a fraction.
-    rbo_ci: Interval | None  # the interval of the rank-biased overlap.
+    rbo: Estimate | None = field(metadata={"null": True})  # the mean rank-biased overlap, a fraction.
     rbo_p_value: float | None  # the one-sided p-value of the rank-biased overlap.
     # the mean proportion of neighbors that share a concept with the object, over the objects that have one; in the row
-    # of a concept only neighbors in that concept count.
-    purity: float | None
-    # the interval of the purity, over objects; also None if all objects have the same purity.
-    purity_ci: Interval | None
+    # of a concept only neighbors in that concept count. Its interval is over objects; there is also none if all of
+    # them have the same purity.
+    purity: Estimate | None = field(metadata={"null": True})
     purity_p_value: float | None  # one-sided, by shuffling the concepts; None without permutations.
     chance: float | None  # the expected purity of random neighbors.
+
+    @property
+    def ci(self) -> Interval | None:  # type: ignore[override]
+        """The interval of the overlap; None where it has none."""
+        return ci_of(self.overlap)
 
 
 @dataclass(frozen=True)

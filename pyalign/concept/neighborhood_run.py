@@ -20,6 +20,7 @@ from pyalign.concept.neighbor_lists import TIED, Lists, SharedNeighbors, duplica
 from pyalign.concept.neighborhood_result import (
     ConceptNeighborhood, NeighborDifference, Neighborhood, ObjectNeighborhood, extremes,
 )
+from pyalign.documents import Estimate, ci_of
 from pyalign.measures import get_measure
 from pyalign.nearest.space import parts
 from pyalign.ops.resample import permutations_of
@@ -175,18 +176,18 @@ def _figures(model: Model, drawn: np.ndarray | None, null: np.ndarray | None) ->
             errors[errors[:, 2] == 0, 2] = np.nan  # where all have the same purity, its error is not known
 
     def figure(g: int, v: int) -> list[Any]:
-        """A value, its interval and its p-value."""
+        """A value with its interval, and its p-value."""
         value, count, ci, p = float(model.means[g, v]), int(counts[g, v]), None, None
         if np.isnan(value):
-            return [None] * 3
+            return [None] * 2
         if errors is not None and asked.plan is not None:
             how = (FRACTION, METHOD) if v == 2 else ()
             ci = interval_of(value, float(errors[g, v]), count, asked.plan.confidence_level, *how)
         if null is not None:  # values that differ only by rounding are equal
             p = float(1 + (null[:, g, v] >= value - 1e-12).sum()) / (1 + len(null))
-        return [value, ci, p]
+        return [Estimate(value, ci), p]
 
-    fields = ("overlap", "ci", "p_value", "rbo", "rbo_ci", "rbo_p_value", "purity", "purity_ci", "purity_p_value")
+    fields = ("overlap", "p_value", "rbo", "rbo_p_value", "purity", "purity_p_value")
     return [
         {"n_objects": int(size), **dict(zip(fields, [cell for v in range(3) for cell in figure(g, v)], strict=True)),
          "chance": chances[g] if chances else None}
@@ -253,7 +254,7 @@ def notes_on_intervals(results: tuple[Neighborhood, ...]) -> list[str]:
     """Why concepts have no interval."""
     rows = [row for result in results for row in result.concepts or () if row.n_objects]
     small = dict.fromkeys(row.concept for row in rows if row.n_objects < LEAST)
-    same = dict.fromkeys(row.concept for row in rows if row.n_objects >= LEAST and row.purity_ci is None)
+    same = dict.fromkeys(row.concept for row in rows if row.n_objects >= LEAST and ci_of(row.purity) is None)
     notes = []
     for labels, why in (
         (small, f"concepts of fewer than {LEAST} objects, too few for intervals"),

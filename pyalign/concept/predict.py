@@ -305,11 +305,10 @@ def scored(
         within = score(x, inside, measure=judged.measure, ci=None, nan_policy="omit").accuracy if len(inside) else None
         bare = score(rows, whole, measure="cosine", ci=None, nan_policy="omit").accuracy
         order += notes_on_order(align(rows, whole), result.embeddings)
-        with_accuracies = replace(result, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
+        with_accuracies = replace(result, accuracy=all_.accuracy, own_accuracy=bare)
         results.append(replace(with_accuracies, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(
         predictions, results=tuple(results), triplets=judged.aligned.triplets.source, n_triplets=len(judged.index),
         coverage=judged.coverage, measure=str(judged.measure), human_accuracy=judged.human.accuracy,
-        human_accuracy_ci=judged.human.ci,
         notes=tuple(dict.fromkeys((*predictions.notes, *judged.aligned.notes, *order, MADE_FROM))),
     )

@@ -14,7 +14,7 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign._result import Result, picked
 from pyalign.concept.held_out import HeldOut
-from pyalign.documents import Interval, WithError, as_document, hidden
+from pyalign.documents import Estimate, Interval, WithError, as_document, hidden
 from pyalign.stats.intervals import student_interval, two_sided_p
 from pyalign.stats.resampling import CORRECTED, Inference, Resampling, inferred, plan_of
 from pyalign.typing import Correction
@@ -49,8 +49,7 @@ class PredictedDimensions(WithError, Result):
     label: str | None = None  # a shorter name for tables, or None.
     # fraction of triplets whose odd one out the predicted dimensions get right, with each object predicted by the fit
     # in which it was held out; None without triplets, as are the following ones.
-    accuracy: float | None = None
-    accuracy_ci: Interval | None = None  # its interval over objects.
+    accuracy: Estimate | None = None
     # the accuracy on triplets whose three objects are in one fold, as published.
     accuracy_within_folds: float | None = None
     n_within_folds: int | None = None  # the number of these triplets.
@@ -99,8 +98,7 @@ class DimensionPredictions(Result):
     n_triplets: int | None = None
     measure: str | None = None  # the measure by which predicted and human dimensions choose.
     # the accuracy of the human dimensions. If these triplets were used to make the dimensions, it is not held out.
-    human_accuracy: float | None = None
-    human_accuracy_ci: Interval | None = None  # its interval over objects.
+    human_accuracy: Estimate | None = None
     # (n,) the fold of each object, -1 for those left out. Documents do not contain it.
     fold_of: np.ndarray | None = hidden(default=None, compare=False)
     # the names of the objects, or None. Documents do not contain them.

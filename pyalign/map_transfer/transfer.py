@@ -19,7 +19,7 @@ from pyalign.data.align import align
 from pyalign.data.judgments import as_rdms, is_rdms
 from pyalign.data.triplets import as_triplet_data
 from pyalign.datasets.dataset import DataSet
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import ACCURACY, RSA, VOTES, LeftOut, NearestFigures, Transfer, TransferFigure
 from pyalign.measures import get_measure
@@ -225,8 +225,9 @@ class _Work:
                 self.notes += [f"{name}, {called}: {note}" for note in seen]
         return iter([
             TransferFigure(
-                pair.a, name, ACCURACY, within, None, comparison.n_triplets, of[BEFORE].accuracy, of[BEFORE].ci,
-                of[pair.a].accuracy, of[pair.a].ci, pair.difference, pair.ci, pair.p_value,
+                pair.a, name, ACCURACY, within, None, comparison.n_triplets,
+                Estimate(of[BEFORE].accuracy, of[BEFORE].ci), Estimate(of[pair.a].accuracy, of[pair.a].ci),
+                pair.difference, pair.ci, pair.p_value,
             )
             for pair in comparison.pairs
         ])
@@ -256,8 +257,8 @@ class _Work:
                 continue
             ci = None if pair is None or pair.ci is None else _turned(pair.ci)
             figures.append(TransferFigure(
-                called, name, RSA, within, None, after.n_pairs, before.value, before.ci, after.value, after.ci,
-                after.value - before.value, ci, None if pair is None else pair.p_value,
+                called, name, RSA, within, None, after.n_pairs, Estimate(before.value, before.ci),
+                Estimate(after.value, after.ci), after.value - before.value, ci, None if pair is None else pair.p_value,
             ))
         return iter(figures)
 

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from pyalign._dataclass import dataclass, replace
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._result import Result
 from pyalign.concept.neighbor_lists import SharedNeighbors, list_length, neighbor_lists
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.stats.degrees import of_difference
 from pyalign.stats.intervals import FRACTION, half_errors, halves, interval_of, quantile
 from pyalign.stats.multiple import sidak
@@ -36,12 +36,8 @@ class TransferFigure:
     within: str | None  # None; or "categories": only triplets and pairs of one category.
     category: str | None  # the one category that a k-NN accuracy is over; None: all.
     n: int  # the number of triplets, pairs or objects that the figure is over.
-    # before, before_ci: without the map, with its interval.
-    before: float
-    before_ci: Interval | None
-    # after, after_ci: with it.
-    after: float
-    after_ci: Interval | None
+    before: Estimate = field(metadata={"null": True})  # without the map.
+    after: Estimate = field(metadata={"null": True})  # with it.
     difference: float  # after less before.
     # the interval of the difference, paired over the same triplets, pairs or objects; None without intervals.
     ci: Interval | None
@@ -141,7 +137,8 @@ def _kept(name: str, lists: list[np.ndarray], k: int, samples: Samples, plan: Re
         error = float(half_errors(of_halves, len(lists[0])))
         ci = interval_of(kept, error, len(lists[0]), plan.confidence_level)
     difference = None if ci is None else Interval(ci.low - 1, ci.high - 1, ci.error, ci.by, ci.method, ci.confidence)
-    return TransferFigure(name, "", KEPT, None, None, len(lists[0]), 1.0, None, kept, ci, kept - 1.0, difference, None)
+    return TransferFigure(name, "", KEPT, None, None, len(lists[0]), Estimate(1.0), Estimate(kept, ci), kept - 1.0,
+                          difference, None)
 
 
 def _votes(
@@ -165,8 +162,8 @@ def _votes(
             level = 0.0 if plan is None else plan.confidence_level
             ends.append(interval_of(means[-1], error, own.sum(), level, within, "jackknife") if error > 0.0 else None)
         rows.append((TransferFigure(
-            name, "", VOTES, None, category, int(own.sum()), means[0], ends[0], means[1], ends[1], means[1] - means[0],
-            ends[2], None,
+            name, "", VOTES, None, category, int(own.sum()), Estimate(means[0], ends[0]), Estimate(means[1], ends[1]),
+            means[1] - means[0], ends[2], None,
         ), degrees))
     count = maps * sum(figure.category is not None and figure.ci is not None for figure, _ in rows)
     for figure, degrees in rows:

@@ -277,7 +277,7 @@ def _models_table(result: DimensionPredictions, labels: Labels) -> Table:
     intervals = result.inference.over is not None
     column = Rows(result.results, header_of(result.inference)).column
     of_triplets = (
-        column("accuracy", "accuracy", "percent", ci="accuracy_ci", ends="interval", keep_ends=4,
+        column("accuracy", "accuracy", "percent", ends="interval", keep_ends=4,
                note="odd-one-out, of predicted dimensions, each object by the map that has not seen it"),
         column("within folds", "accuracy_within_folds", "percent", keep=2,
                note="triplets of three objects of one fold"),

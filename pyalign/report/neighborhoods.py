@@ -152,13 +152,13 @@ def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Colu
     intervals = found.resamples is not None
     column = partial(Rows(rows, interval_header(found.confidence or 0.0) * intervals).column, optional=True)
     return [
-        column("overlap", "overlap", "number", 4, ci="ci"),
+        column("overlap", "overlap", "number", 4),
         column("s.e.", "standard_error", "number", 4, keep=5, only=TEXT),
-        column("rbo", "rbo", "number", 4, keep=7, ci="rbo_ci", ends="interval" * intervals, keep_ends=4,
+        column("rbo", "rbo", "number", 4, keep=7, ends="interval" * intervals, keep_ends=4,
                note=f"rank-biased overlap, persistence {found.rbo_p:g}"),
         column("p", "p_value", "p", note="of the overlap, one-sided"),
         column("p of the rbo", "rbo_p_value", "p", only=PAGE),
-        column("purity", "purity", "number", 4, ci="purity_ci", ends="interval" * intervals, keep_ends=6,
+        column("purity", "purity", "number", 4, ends="interval" * intervals, keep_ends=6,
                note="share of neighbors with the same concept"),
         column("by chance", "chance", "number", 4, keep=5, note="of shuffled concepts"),
         column("p of purity", "purity_p_value", "p", keep=6),
@@ -297,7 +297,7 @@ def figure_called(row: TransferFigure) -> str:
     """A figure in a few words.
 
     Example:
-        >>> figures = 0.5, None, 0.4, None, -0.1, None, None
+        >>> figures = 0.5, 0.4, -0.1, None, None
         >>> figure_called(TransferFigure("w", "things", "accuracy", "categories", None, 9, *figures))
         'accuracy within categories'
     """
@@ -320,8 +320,8 @@ def _transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
         column("figure", figure_called, left=True),
         column("map", "map", left=True) if len(result.maps) > 1 else None,
         column("over", lambda r: counted(r.n, unit_of(r)), keep=5),
-        column("before", "before", "number", 3, ci="before_ci", ends=""),
-        column("after", "after", "number", 3, ci="after_ci", ends=""),
+        column("before", "before", "number", 3, ends=""),
+        column("after", "after", "number", 3, ends=""),
         column("difference", "difference", "number", 3, ci="ci"),
         column("all categories together", lambda r: r.simultaneous_ci and rank_text(r.simultaneous_ci), keep=5,
                optional=True, note="Of the difference of a category that was chosen among all."),

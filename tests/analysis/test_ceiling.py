@@ -133,7 +133,7 @@ def test_guessing_leaves_the_leave_one_out_share_at_chance_but_not_the_majority_
     people = noise_ceiling(triplets)
     assert people.ceiling == pytest.approx(2 / 3, abs=0.01)
     assert people.guessing == pytest.approx(2 / 3, rel=1e-12)
-    assert people.leave_one_out_ci[0] < 1 / 3 < people.leave_one_out_ci[1]
+    assert people.leave_one_out.low < 1 / 3 < people.leave_one_out.high
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
@@ -157,7 +157,7 @@ def test_intervals_widen_with_confidence_and_are_centered():
     triplets = draw_triplets(5, 8, 300)
     narrow, wide = noise_ceiling(triplets, confidence_level=0.5), noise_ceiling(triplets, confidence_level=0.99)
     assert wide.ci[0] < narrow.ci[0] < narrow.ceiling < narrow.ci[1] < wide.ci[1]
-    assert sum(narrow.leave_one_out_ci) / 2 == pytest.approx(narrow.leave_one_out)
+    assert sum(narrow.leave_one_out.ci) / 2 == pytest.approx(narrow.leave_one_out)
     at_95 = noise_ceiling(triplets)
     assert at_95.ci[1] - at_95.ceiling == pytest.approx(
         2.364624 * at_95.ceilings.upper.standard_error, rel=1e-6
@@ -178,7 +178,7 @@ def test_leave_one_out_intervals_cover_the_truth_about_as_often_as_they_say():
         items = 3 * sets[:, None] + np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd]
         people = noise_ceiling(items, subjects=persons)
         means.append(people.leave_one_out)
-        inside.append(people.leave_one_out_ci)
+        inside.append(people.leave_one_out.ci)
     truth = np.mean(means)
     coverage = np.mean([low < truth < high for low, high in inside])
     assert 0.90 <= coverage <= 0.99

@@ -162,7 +162,7 @@ def test_without_shared_objects_the_error_of_the_majority_share_is_that_of_a_mea
 def test_where_all_triplets_share_an_object_there_is_no_interval_and_a_note():
     triplets = [[0, 1, 2], [0, 2, 1], [3, 0, 4], [4, 0, 3]]
     people = noise_ceiling(triplets)
-    assert people.ci is people.leave_one_out_ci is people.ceilings.estimate.ci is None
+    assert people.ci is people.leave_one_out.ci is people.ceilings.estimate.ci is None
     why = "the effective number of objects is 4.5, below the minimum of 8"
     assert f"there is no interval over objects: {why}" in people.notes
     known = noise_ceiling(triplets, subjects=list("abab"))

@@ -89,10 +89,10 @@ def test_intervals_of_every_kind_hold_the_estimate(plan, method):
     found = error_consistency(X, TRIPLETS, measure="dot", ci=resampling, subjects=people)
     for pair in found.pairs:
         assert pair.ci.low <= pair.kappa <= pair.ci.high and pair.standard_error > 0
-        assert pair.copy_ci.low <= pair.copy_probability <= pair.copy_ci.high
+        assert pair.copy_probability.low <= pair.copy_probability <= pair.copy_probability.high
         if method == "corrected":
             assert np.tanh(np.arctanh(tuple(pair.ci)).sum() / 2) == pytest.approx(pair.kappa)
-            assert sum(pair.copy_ci) / 2 == pytest.approx(pair.copy_probability)
+            assert sum(pair.copy_probability.ci) / 2 == pytest.approx(pair.copy_probability)
         assert 0 <= pair.p_value <= pair.p_adjusted <= 1
     assert (found.inference.over, found.inference.method) == (plan, method)
 
@@ -102,7 +102,7 @@ def test_bootstrap_and_closed_form_agree_on_the_error():
     drawn = error_consistency(X, TRIPLETS, measure="dot", ci=Resampling("triplets", "bootstrap", 1000))
     for one, other in zip(closed.pairs, drawn.pairs, strict=True):
         assert one.standard_error == pytest.approx(other.standard_error, rel=0.15)
-        assert one.copy_ci.error == pytest.approx(other.copy_ci.error, rel=0.15)
+        assert one.copy_probability.error == pytest.approx(other.copy_probability.error, rel=0.15)
 
 
 def test_concepts_of_what_all_miss_are_counted_one_by_one():

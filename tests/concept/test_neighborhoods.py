@@ -268,7 +268,7 @@ def test_errors_of_purity_are_the_larger_of_halves_and_jackknife(k):
     left_out = np.array([without(np.delete(np.arange(40), row)) for row in range(40)])
     of_jackknife = np.sqrt(39 * left_out.var(axis=0))
     found = pyalign.neighborhoods(x, categories=labels, k=k, ci=draws(30), n_permutations=0)[0]
-    errors = [one.purity_ci.error for one in (found, *found.concepts)]
+    errors = [one.purity.error for one in (found, *found.concepts)]
     assert errors == pytest.approx(np.maximum(of_halves, of_jackknife).tolist())
     assert k == 14 or set(of_jackknife > of_halves) == {False, True}
 
@@ -276,7 +276,7 @@ def test_errors_of_purity_are_the_larger_of_halves_and_jackknife(k):
 def test_a_category_that_nothing_changes_has_no_interval_and_a_note():
     x = np.concatenate([reals(0, 20, 3) + 50, reals(1, 20, 3) - 50, reals(2, 3, 3)])
     found = pyalign.neighborhoods(x, categories=["a"] * 20 + ["b"] * 20 + ["c"] * 3, k=3, n_permutations=0)
-    assert [row.purity_ci for row in found[0].concepts] == [None] * 3
+    assert [row.purity.ci for row in found[0].concepts] == [None] * 3
     assert "no interval of purity: all of their objects have the same purity: a, b" in found.notes
     assert "concepts of fewer than 5 objects, too few for intervals: c" in found.notes
 

@@ -189,7 +189,7 @@ def test_accuracies_are_of_the_same_triplets():
     assert (found.human_accuracy, found.n_triplets, found.measure) == (1.0, 900, "dot")
     one = found[0]
     assert one.accuracy == pyalign.score(one.predictions, triplets, measure="dot").accuracy
-    assert one.accuracy_ci.by == "objects" and one.accuracy_ci.low < one.accuracy < one.accuracy_ci.high
+    assert one.accuracy.ci.by == "objects" and one.accuracy.low < one.accuracy < one.accuracy.high
     assert one.own_accuracy == pyalign.score(x, triplets).accuracy
     folds = found.fold_of[triplets]
     inside = (folds == folds[:, :1]).all(axis=1)

@@ -124,10 +124,10 @@ def test_intervals_are_paired_and_narrower_than_those_of_either_side(found):
     """Where a map changes few of the neighbors."""
     gentle = pyalign.Transform(np.diag([1.0, 1, 1, 0.8, 0.8, 0.8]), None, 0.0, 1.0)
     row = of(transfer(X, gentle, {}, categories=KINDS, k=5), "map", "", "k-NN accuracy")
-    assert row.ci.error < np.hypot(row.before_ci.error, row.after_ci.error)
+    assert row.ci.error < np.hypot(row.before.error, row.after.error)
     assert {r.ci.by for r in found.figures if r.ci is not None} == {"objects"}
     bare = transfer(X, TOWARD, {"t": TRIPLETS}, ci=None)
-    assert all(r.ci is r.before_ci is r.after_ci is None for r in bare.figures) and bare.confidence is None
+    assert all(r.ci is r.before.ci is r.after.ci is None for r in bare.figures) and bare.confidence is None
 
 
 @pytest.mark.parametrize("side", ["before", "after", "difference"])
@@ -148,7 +148,7 @@ def test_errors_of_votes_are_those_of_leaving_objects_out_with_what_a_pair_does_
         effects = residuals + together[own].sum(axis=0)
         variance = max((residuals**2).sum(), (effects**2).sum() - (together[own] ** 2).sum())
         row = of(found, "toward", "", "k-NN accuracy", None, label)
-        ci = {"before": row.before_ci, "after": row.after_ci, "difference": row.ci}[side]
+        ci = {"before": row.before.ci, "after": row.after.ci, "difference": row.ci}[side]
         assert (0.0 if ci is None else ci.error) == pytest.approx(np.sqrt(variance / n / (n - 1)))
 
 

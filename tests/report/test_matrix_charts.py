@@ -201,7 +201,7 @@ def test_equal_choices_have_the_interval_of_an_accuracy_over_the_same_triplets(p
     by_b = np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd[1]], axis=1)
     score = pyalign.score(pictures[a], by_b, ci=ci)
     assert score.accuracy == pair.same_choice == (odd[0] == odd[1]).mean()
-    assert tuple(pair.same_choice_ci) == pytest.approx(tuple(score.ci), abs=1e-9 if ci == "objects" else 0.01)
+    assert tuple(pair.same_choice.ci) == pytest.approx(tuple(score.ci), abs=1e-9 if ci == "objects" else 0.01)
     drawn = chart(pyalign.error_consistency(pictures, triplets), by="same-choice")
     assert all(low < value < high for value, low, high in cells(drawn, "value", "low", "high").values())
     assert "95% intervals over objects" in spoken(drawn)

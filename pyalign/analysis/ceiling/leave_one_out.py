@@ -10,11 +10,11 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, field
 from pyalign._result import OfTask, Result
 from pyalign.analysis.answers import Repeats
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, WithError
+from pyalign.documents import Estimate, Interval, WithError
 from pyalign.errors import InputError
 
 BOUNDS = ("upper", "lower", "estimate")  # ceilings by name
@@ -60,8 +60,7 @@ class NoiseCeiling(OfTask, Result):
     n_answers: int  # answers to them.
     # share of answers that the majority of the other participants' answers to the same triplet predicts; m tied
     # majorities predict 1/m each.
-    leave_one_out: float
-    leave_one_out_ci: Interval | None  # its interval; both as `ceilings.lower`.
+    leave_one_out: Estimate = field(metadata={"null": True})  # as `ceilings.lower`.
     n_predicted: int  # answers that another participant's answer could predict: all of them.
     # nats per answer, the lowest cross-entropy that any model can have on these answers: their mean entropy.
     least_cross_entropy: float

@@ -31,7 +31,7 @@ from pyalign.analysis.ceiling.leave_one_out import (
 from pyalign.analysis.notes import merged, notes_on_anchors
 from pyalign.data import Provenance, Triplets, alternatives_of
 from pyalign.data.answers import WEIGHTINGS
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.errors import InputError
 from pyalign.ops.plan import row_moments
 from pyalign.stats.clustered import SIGNS, Dependence, with_weights
@@ -107,8 +107,7 @@ def noise_ceiling(
         guessing=_guessing(sets, alternatives_of(given.task)),
         n_distinct=len(sets.counts),
         n_answers=int(sets.counts.sum()),
-        leave_one_out=others.share,
-        leave_one_out_ci=ceilings.lower.ci,
+        leave_one_out=Estimate(others.share, ceilings.lower.ci),
         n_predicted=others.n,
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,

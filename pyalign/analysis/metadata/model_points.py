@@ -15,7 +15,7 @@ from pyalign.analysis.comparison.comparison_result import Comparison
 from pyalign.analysis.metadata.metadata_result import ModelPoint, ModelScore, OtherScore
 from pyalign.data.metadata import Matched, Metadata, Value, none_of
 from pyalign.data.names import listing
-from pyalign.documents import Interval
+from pyalign.documents import Interval, ci_of
 from pyalign.errors import InputError
 from pyalign.stats.intervals import FRACTION, quantile
 
@@ -23,7 +23,8 @@ from pyalign.stats.intervals import FRACTION, quantile
 class _Figure(NamedTuple):
     """Where the rows of a result, its `results` or itself, have a figure of each model, by attributes.
 
-    `n`: of the result or of a row, how many of `unit` it is over; `source`: of the result, where these came from.
+    `ci`: the interval, "" where the figure holds it. `n`: of the result or of a row, how many of `unit` it is over;
+    `source`: of the result, where these came from.
     """
 
     value: str
@@ -38,14 +39,14 @@ class _Figure(NamedTuple):
 
 
 FIGURES = {
-    "score": _Figure("accuracy", "accuracy", parts=("measure", "transform")),
+    "score": _Figure("accuracy", "accuracy", "", parts=("measure", "transform")),
     "compare": _Figure("accuracy", "accuracy", parts=("measure",), rows="models", name="model"),
     "probe": _Figure("accuracy", "probed accuracy", "accuracy_interval"),
     "rsa": _Figure("value", "RSA", "ci", ("measure", "correlation"), "n_pairs", "pairs", "human"),
     "predict": _Figure("mean_r2", "mean R²", "ci", (), "n_objects", "objects", "human"),
-    "neighborhoods": _Figure("overlap", "overlap of neighbors", "ci", ("measure",), "n_objects", "objects", "human"),
+    "neighborhoods": _Figure("overlap", "overlap of neighbors", "", ("measure",), "n_objects", "objects", "human"),
 }
-PURITY = _Figure("purity", "purity of neighbors", "purity_ci", ("measure",), "n_objects", "objects", "")
+PURITY = _Figure("purity", "purity of neighbors", "", ("measure",), "n_objects", "objects", "")
 ACCURACIES = ("score", "compare", "probe")  # which have a chance level
 LABELS = ("group", "seed")  # columns that say which rows are one model
 
@@ -122,7 +123,7 @@ def _scores_in(result: Any, number: int) -> dict[str, Scores]:
             column = columns.setdefault(called, Scores(OtherScore(called, chance, n, source, one.unit)))
             if model in column.cells:
                 raise InputError(f"others[{number - 1}] must have one {called} of each model; got several of {model}")
-            column.cells[model] = float(value), getattr(row, one.ci)
+            column.cells[model] = float(value), getattr(row, one.ci) if one.ci else ci_of(value)
     return columns
 
 

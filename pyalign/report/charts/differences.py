@@ -108,7 +108,7 @@ def transfer_chart(
     changes = []
     for row in figures:
         item = f"{f'{one_line(row.on)}: ' if row.on else ''}{figure_called(row)}{f', {one_line(row.map)}' * several}"
-        both = (row.before, row.before_ci), (row.after, row.after_ci)
+        both = (row.before, row.before.ci), (row.after, row.after.ci)
         changes.append(change_of(NAMES, item, *both, (row.difference, row.ci), row.n))
     before, after, gains = map(list, zip(*changes, strict=True))
     gains = [replace(row, n=None) for row in gains]

@@ -10,6 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.concept.consistency_result import ErrorConsistency
+from pyalign.documents import ci_of
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.theme import (
@@ -270,9 +271,9 @@ def consistency_chart(
                                  for of in ("kappa", "kappa_min", "kappa_max", "same_choice" if same else "kappa"))
     if same:
         cells = Cells(names, names, share, "same choice", ".1%", ".0%",
-                      {**_ends(found, "same_choice_ci"), "kappa": kappa})
+                      {**_ends(found, "same_choice"), "kappa": kappa})
     else:
-        more = {**_ends(found, "ci"), "kappa_min": least, "kappa_max": most}
+        more = {**_ends(found, "kappa"), "kappa_min": least, "kappa_max": most}
         cells = Cells(names, names, kappa, "kappa", more=more,
                       faint="isValid(datum.low) && datum.low <= 0 && datum.high >= 0")
     cells, order = _in_order(cells, np.where(diagonal, 1.0, share), sort, limit)
@@ -298,11 +299,12 @@ def consistency_chart(
     return finished(chart, look, points, title, [*sentences, order, names_spoken(cells, points)])
 
 
-def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
-    """The ends of an interval of every two models, as matrices of `low` and `high`."""
+def _ends(found: ErrorConsistency, figure: str) -> dict[str, np.ndarray]:
+    """The ends of the interval of a figure of every two models, as matrices of `low` and `high`."""
     ends = np.full((2, len(found.models), len(found.models)), np.nan)
     place = {one.model: k for k, one in enumerate(found.models)}
     for pair in found.pairs:
         a, b = place[pair.a], place[pair.b]
-        ends[:, a, b] = ends[:, b, a] = np.array(ends_of(getattr(pair, interval)), np.float64)
+        ci = ci_of(pair.same_choice) if figure == "same_choice" else pair.ci
+        ends[:, a, b] = ends[:, b, a] = np.array(ends_of(ci), np.float64)
     return {"low": ends[0], "high": ends[1]}
