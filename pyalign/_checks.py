@@ -253,26 +253,23 @@ def require_finite(bad: np.ndarray, name: str = "embeddings") -> None:
 
 
 @contextmanager
-def may_omit_rows(
-    names: Sequence[str] | None = None, model: str | None = None, source: str | None = None
-) -> Iterator[None]:
+def may_omit_rows(names: Sequence[str] | None = None, *about: str | None) -> Iterator[None]:
     """Around what leaves out rows with NaN where it is asked to: an error about them says so, and what they are called.
 
-    names: of the rows, where they have some. model: the name of one of several, with which any error begins, and with
-        source, where the triplets are from.
+    names: of the rows, where they have some. about: the name of one of several models, with which any error begins, and
+        where the triplets are from; None where that is not known.
     """
     try:
         yield
     except InputError as error:
-        message = str(error)
+        begin, end = f"{' with '.join(filter(None, about))}: " if about and about[0] else "", ""
         if isinstance(error, NotFiniteError):
             more = f" and {len(error.rows) - 3:,} more" if len(error.rows) > 3 else ""
             called = "" if names is None else f": {', '.join(repr(str(names[row])) for row in error.rows[:3])}{more}"
-            message = f'{error}{called}; {Remedy("nan_policy", "omit")} leaves them out'
-        elif model is None:
+            end = f'{called}; {Remedy("nan_policy", "omit")} leaves them out'
+        if not begin + end:
             raise
-        about = "" if model is None else f"{' with '.join(filter(None, (model, source)))}: "
-        raise InputError(f"{about}{message}") from error
+        raise InputError(f"{begin}{error}{end}") from error
 
 
 def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, Score, Scores, score_ready, summarize
+from pyalign.analysis.accuracy import ChoiceModel, Score, Scores, score_ready, summarize
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling
 from pyalign.analysis.each_model import measures_of
 from pyalign.analysis.model_choices import Judged
@@ -215,19 +215,16 @@ def _checked(keep: object, transform: object) -> tuple[str, ...]:
 
 
 def _refuse_without_embeddings(**options: object) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise InputError(f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}")
+    for name, value in ((name, value) for name, value in options.items() if value is not None):
+        raise InputError(f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}")
 
 
 def _covered(score: Score, present: WithRows, assumed: tuple[str, ...]) -> Score:
     """A score of the triplets that remain, with its arrays in the places that these have among all."""
-    notes = merged(score.notes, assumed)
-    if present.kept is not None and score.ceiling is not None:
-        notes = merged(notes, [CEILING_OF_ALL])
+    of_ceiling = [CEILING_OF_ALL] if present.kept is not None and score.ceiling is not None else []
     return replace(
-        score, coverage=present.coverage, notes=notes, choices=present.among_all(score.choices),
-        probabilities=present.among_all(score.probabilities),
+        score, coverage=present.coverage, notes=merged(score.notes, assumed, of_ceiling),
+        choices=present.among_all(score.choices), probabilities=present.among_all(score.probabilities),
     )
 
 
@@ -257,6 +254,7 @@ class _Model:
     asked: _Asked
     aligned: Aligned
     name: str | None
+    source: str  # what the rows are called.
     ready: ReadyInputs
     rows: Any  # (n, d) after the map, as notes and permutations take them.
     notes: tuple[str, ...]
@@ -273,7 +271,8 @@ class _Model:
         matrix = isinstance(aligned.embeddings, Similarities)
         ready = ready_inputs(values, aligned.index, asked.backend, matrix)
         glance = None if ready.dispatch.on_host else glance_at_rows(ready.dispatch, ready.rows, ready.index)
-        return cls(asked, aligned, name, ready, values if matrix else ready.rows, notes, seen, glance)
+        source = name or ("matrix" if matrix else "embeddings")
+        return cls(asked, aligned, name, source, ready, values if matrix else ready.rows, notes, seen, glance)
 
     def how(self, measure: MeasureLike | None) -> ChoiceModel:
         """How similarities by a measure, or those of a matrix, become choices."""
@@ -288,11 +287,6 @@ class _Model:
         """Those that are the same for all measures, after the first pass, which knows triplets to be valid."""
         self.glance = self.glance or glance_at_rows(self.ready.dispatch, self.ready.rows, self.ready.index)
         return merged(self.notes, notes_on_rows(self.rows, self.aligned, self.source, self.glance))
-
-    @property
-    def source(self) -> str:
-        """What the rows are called."""
-        return self.name or ("matrix" if isinstance(self.aligned.embeddings, Similarities) else "embeddings")
 
 
 def _decided(model: _Model, how: ChoiceModel) -> tuple[Score, Outcomes | None]:
@@ -319,21 +313,27 @@ def _decided(model: _Model, how: ChoiceModel) -> tuple[Score, Outcomes | None]:
 
 
 def _bounded(score: Score, outcomes: Outcomes | None, model: _Model, how: ChoiceModel) -> Score:
-    """The score between chance and a ceiling, where these are asked for."""
-    asked = model.asked
-    score = asked.with_ceiling(score, outcomes, model.aligned)
-    if asked.n_permutations is not None:
-        score = replace(score, permutation_test=_tested(model.rows, model.aligned, how, asked))
-    return score
+    """The score between a ceiling and the chance of random matchings, where these are asked for."""
+    asked, aligned, rows = model.asked, model.aligned, model.rows
+    score = asked.with_ceiling(score, outcomes, aligned)
+    if asked.n_permutations is None:
+        return score
+    at, index = named_rows(aligned)
+    test = permutation_test(
+        rows[at][:, at] if get_measure(how.measure).precomputed else rows[at],
+        Triplets(index, task=how.task, weights=aligned.triplets.weights), measure=how.measure, ties=asked.ties,
+        nan_policy=how.nan_policy, backend=asked.backend, seed=asked.seed, n_permutations=asked.n_permutations,
+        confidence_level=asked.plan.confidence_level if asked.plan else 0.95, progress=asked.progress,
+    )
+    return replace(score, permutation_test=replace(test, provenance=None))  # the score says where it comes from
 
 
 def _noted(score: Score, model: _Model, how: ChoiceModel) -> Score:
     """The score with notes, what it counts, and where it comes from."""
     asked, aligned, name, source = model.asked, model.aligned, model.name, model.source
-    notes = merged(
-        model.notes_on_rows, notes_on_similarities(model.rows, aligned.index, how.measure, source, model.glance),
-        score.notes,
-    )
+    of_rows = model.notes_on_rows
+    of_measure = notes_on_similarities(model.rows, aligned.index, how.measure, source, model.glance)
+    notes = merged(of_rows, of_measure, score.notes)
     score = asked.each.of_triplets(score, score.choices)
     if score.accuracy is not None:
         nats, n = score.cross_entropy or 0.0, score.effective_answers or score.n_answers or score.n_triplets
@@ -346,25 +346,11 @@ def _noted(score: Score, model: _Model, how: ChoiceModel) -> Score:
     )
 
 
-def _tested(rows: Any, aligned: Aligned, how: ChoiceModel, asked: _Asked) -> PermutationTest:
-    """The test of the rows of triplets, without where they come from, which the score says."""
-    at, index = named_rows(aligned)
-    test = permutation_test(
-        rows[at][:, at] if get_measure(how.measure).precomputed else rows[at],
-        Triplets(index, task=how.task, weights=aligned.triplets.weights), measure=how.measure, ties=asked.ties,
-        nan_policy=how.nan_policy, backend=asked.backend, seed=asked.seed,
-        n_permutations=cast(int, asked.n_permutations),
-        confidence_level=asked.plan.confidence_level if asked.plan else 0.95, progress=asked.progress,
-    )
-    return replace(test, provenance=None)
-
-
 def _refuse_without_answers(asked: _Asked) -> None:
     wanted = {"ci": asked.plan, "groups": asked.each.groups, "ceiling": asked.ceiling,
               "n_permutations": asked.n_permutations}
-    for name, value in wanted.items():
-        if value is not None:
-            raise InputError(f"{name} needs human choices, which these triplets do not hold")
+    for name in (name for name, value in wanted.items() if value is not None):
+        raise InputError(f"{name} needs human choices, which these triplets do not hold")
 
 
 def choice_model(

@@ -136,8 +136,7 @@ class Asked:
         if score.ci is None:
             return replace(score, missing=(*score.missing, "fraction_of_ceiling_ci"))
         if self._of_index is None or self._of_index[0] is not aligned.index:
-            of_index = CeilingForScores.of(self.ceiling, aligned.triplets, self.each.people)
-            self._of_index = aligned.index, of_index
+            self._of_index = aligned.index, CeilingForScores.of(self.ceiling, aligned.triplets, self.each.people)
         ceiling, covariance = self._of_index[1], 0.0
         if ceiling.parts is not None and outcomes.kept is None:
             clusters, plan, dependence = self.clustering(outcomes, aligned)

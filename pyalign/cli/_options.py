@@ -343,8 +343,7 @@ class ClosedIntervals:
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; None for no intervals."""
-        method = METHODS[getattr(self, "n_resamples", None) is not None]  # as `as_resampling` would have it
-        return None if self.ci == "none" else as_resampling(plan(self, method))
+        return None if self.ci == "none" else as_resampling(plan(self, METHODS[bool(vars(self).get("n_resamples"))]))
 
 
 @dataclass(frozen=True)

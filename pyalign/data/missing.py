@@ -81,10 +81,6 @@ class WithRows:
             raise InputError(f"{name} must have one entry per triplet, {len(self.kept)}; got {got}")
         return values.take(self.kept) if isinstance(values, Subjects) else array[self.kept]
 
-    def of_each(self, **values: Any) -> list[Any]:
-        """What `of` gives of several values, by their names."""
-        return [self.of(value, name) for name, value in values.items()]
-
     def among_all(self, array: np.ndarray | None) -> np.ndarray | None:
         """Choices or probabilities of the triplets that remain, as `in_places` has them."""
         return array if self.kept is None or array is None else in_places(array, self.kept)

@@ -133,8 +133,7 @@ def load_triplets(
         values, positions, names, who, weight = _arranged(path, table, layout)
     except InputError as error:
         message = with_remedy(str(error).removeprefix(f"{path}: "))
-        among = "(from 0, of those that are kept)"
-        raise bad(path, message.replace("(from 0)", among) if kept else message) from error
+        raise bad(path, message.replace("(from 0)", "(from 0, of those that are kept)") if kept else message) from error
     file = path if key is None else f"{path}::{key}"
     named, people = _names(path, names, item_names), _subjects(path, who, subjects, len(values))
     if people is not None and layout["columns"] == columns:  # else it is said already
