@@ -8,6 +8,8 @@ Names are loaded when they are first used; `__init__.pyi` is the table of them.
 (2,)
 """
 
+import os
+
 import lazy_loader
 
 # loaded now, since it takes note of the process: children may be forked before the rest loads
@@ -25,6 +27,13 @@ _registry.expect(
     published_map="pyalign.datasets.fetch",
     rdm_models="pyalign.integrations.rsatoolbox",
 )
+if os.path.exists(os.path.join(__path__[0], "gaps.py")):  # the other project that has this name
+    import warnings
+
+    warnings.warn(
+        f"{__path__[0]} holds files of two projects called pyalign: uninstall both (pip uninstall pyalign "
+        "pyalign-kit), then install pyalign-kit again", stacklevel=2,
+    )
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

@@ -6,6 +6,7 @@ import ast
 import importlib.metadata
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -255,6 +256,17 @@ def test_info_says_where_the_other_project_is_installed_too(installed, capsys):
     assert note.startswith("the distribution pyalign 0.4.4, which is not pyalign-kit, installs a folder pyalign too")
     assert main(["info"]) == 0 and capsys.readouterr().out.splitlines()[-1] == f"note               {note}"
     assert main(["info", "--json"]) == 0 and strict_json(capsys.readouterr().out)["note"] == note
+
+
+def test_an_import_notices_files_of_the_other_project(tmp_path):
+    shutil.copytree(Path(pyalign.__file__).parent, tmp_path / "pyalign", ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import pyalign; print(pyalign.__file__)"
+    for others, notes in ((), 0), (("gaps.py", "simple.py"), 1):
+        for name in others:
+            (tmp_path / "pyalign" / name).touch()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith(str(tmp_path))
+        assert done.stderr.count("holds files of two projects called pyalign: uninstall both") == notes
 
 
 def test_info_names_the_packages_of_faiss(installed, on_system, capsys, monkeypatch):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from support import load_from_tools
 
 jupytext, nbclient, _ = (pytest.importorskip(name) for name in ("jupytext", "nbclient", "ipykernel"))
@@ -17,7 +16,7 @@ def run(name, folder):
     """The notebook after a run, but for its first cell: the package that it installs is the one that is tested."""
     book = notebooks.notebook(NAMES[name])
     notebooks.nbformat.validate(book)
-    assert book.cells.pop(0).source.splitlines()[-1].startswith("%pip install --quiet 'pyalign-kit[")
+    assert book.cells.pop(0).source.splitlines()[-1].startswith(f"%pip install --quiet '{notebooks.DISTRIBUTION}[")
     where = {"metadata": {"path": str(folder)}}
     nbclient.NotebookClient(book, timeout=300, kernel_name="python3", resources=where).execute()
     return book

@@ -13,13 +13,15 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from pyalign.errors import DISTRIBUTION
+
 ROOT = Path(__file__).resolve().parents[1]
 SITE = "https://pyalign-kit.github.io/pyalign"
 EXTRAS = {"tutorial-images": "extract,probe,report", "tutorial-things": "datasets,files,probe,report"}
 OF_GALLERY = "files,probe,report"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 HEADER = "---\njupyter:\n  kernelspec: {display_name: Python 3, language: python, name: python3}\n---\n"
-INSTALL = "# Once in each environment: installs pyalign.\n%pip install --quiet 'pyalign-kit[{extras}]'"
+INSTALL = "# Once in each environment: installs pyalign.\n%pip install --quiet '{DISTRIBUTION}[{extras}]'"
 
 
 def sources() -> list[Path]:
@@ -42,8 +44,8 @@ def notebook(path: Path) -> nbformat.NotebookNode:
         cell.source = cell.source.strip("\n")
         if cell.cell_type == "code" and re.search(r"(?m)^chart = ", cell.source):
             cell.source += "\nchart"
-    install = nbformat.v4.new_code_cell(INSTALL.format(extras=EXTRAS.get(path.stem, OF_GALLERY)))
-    made.cells.insert(0, install)
+    install = INSTALL.format(DISTRIBUTION=DISTRIBUTION, extras=EXTRAS.get(path.stem, OF_GALLERY))
+    made.cells.insert(0, nbformat.v4.new_code_cell(install))
     made.metadata = {"kernelspec": KERNEL}
     for number, cell in enumerate(made.cells):
         cell.id = f"cell-{number}"  # the same bytes each time
