@@ -61,7 +61,7 @@ def test_a_tag_is_the_version_and_a_release_has_its_date(copy):
 def test_another_owner_is_written_into_all_addresses(copy):
     release_check.move(copy, "lab")
     assert release_check.owner(copy) == "lab" and faults(copy) == []
-    assert not any("pyalign-kit/pyalign" in path.read_text() for path in release_check.addressed(copy))
+    assert not any("com/pyalign-kit/pyalign" in path.read_text() for path in release_check.addressed(copy))
 
 
 @pytest.mark.parametrize(
