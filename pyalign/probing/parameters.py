@@ -358,7 +358,7 @@ class LocalOptions:
         """The options by which a fit keeps the neighbors of half of n images, so that the others show what it keeps."""
         batches = -(-n // (2 * cls.batch_size))
         size = -(-n // (2 * batches))
-        return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
+        return {"batch_size": size, "n_batches": batches} if size >= FEWEST_OTHERS else {}
 
     def to_dict(self) -> dict[str, Any]:
         """The options by the keys that documents have for them."""

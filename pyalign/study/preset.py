@@ -205,7 +205,7 @@ def _mapped(draft: Draft, sets: Mapping[str, Objects], things: Objects, model: s
     published, why_not = map_for((row_of(model) or {"names": ""})["names"].split(), width)
     half = LocalOptions.of_half(item.shape[0]) if most is item else {}
     return {
-        "model": things.called(model), "other_images": most.spec, "batch_size": None, "batches": None, **half,
+        "model": things.called(model), "other_images": most.spec, "batch_size": None, "n_batches": None, **half,
         "published": published, "published_map": f"{PUBLISHED_MAP}{published}" if published else "",
         "no_published_map": why_not, "images": [
             {"set": objects.name, "title": objects.title, "on_set": objects.called(model), "other_width":
