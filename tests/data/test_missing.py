@@ -30,10 +30,9 @@ def numbered(**more):
 
 def test_values_for_each_triplet_are_those_of_the_triplets_that_remain():
     found = with_rows(rows("dog", "cat", "ant"), numbered(), "omit")
-    subjects, groups = found.of_each(subjects=["x", "y", "z", "x"], groups=None)
-    assert subjects.tolist() == ["z"] and groups is None
+    assert found.of(["x", "y", "z", "x"], "subjects").tolist() == ["z"]
     with pytest.raises(InputError, match=r"^groups must have one entry per triplet, 4; got 2$"):
-        found.of_each(subjects=None, groups=[1, 2])
+        found.of([1, 2], "groups")
 
 
 # Which row is of which item
