@@ -1,7 +1,8 @@
-"""Alignment with human choices while a network is trained: every n-th step its accuracy, interval and cross-entropy.
+"""What a network is trained on, sets of images with the answers among them, and its alignment while it is trained.
 
-`AlignmentEvery` is called once a step in a training loop of one's own; `lightning_callback` and `transformers_callback`
-call it from Lightning's trainer and from that of transformers.
+`TripletBatches` draws the sets. `AlignmentEvery` is called once a step in a training loop of one's own and every n-th
+step finds accuracy, interval and cross-entropy; `lightning_callback` and `transformers_callback` call it from
+Lightning's trainer and from that of transformers.
 """
 
 from __future__ import annotations
@@ -10,19 +11,121 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.analysis.score import score
-from pyalign.data import Embeddings, as_triplet_data, require_answers
+from pyalign.data import Embeddings, as_triplet_data, require_answers, require_odd_one_out
 from pyalign.documents import Interval
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.measures import get_measure
 from pyalign.stats.resampling import AUTO, IntervalsOver
 from pyalign.typing import MeasureLike, TripletsLike
+
+MOST_DRAWS = 20  # passes drawn before sets are held to be too small
+
+
+class TripletBatch(NamedTuple):
+    """A set of images with all answered triplets among them."""
+
+    images: np.ndarray  # (b,) which objects, ascending.
+    triplets: np.ndarray  # (s, 3) places in `images`, the odd item last: what `TripletLoss` takes with their rows.
+    which: np.ndarray  # (s,) numbers of these among all triplets, for their answers and weights.
+
+
+class TripletBatches:
+    """Sets of images for the steps of a training, each with all answered triplets among them.
+
+    A pass of a network over b images costs the same whatever the number of triplets, so that each step takes all that
+    they hold. Each iteration is one pass: every object that some triplet names is in exactly one of its sets, whose
+    sizes differ by at most 1. Iterations that follow each other are drawn anew.
+
+    Args:
+        triplets: (t, 3) integers, numbers of objects, the odd item last; or `pyalign.Triplets`, whose names' order
+            gives the numbers. To hold objects out, leave out all triplets that name one, as `TripletKFold` does.
+        size: the largest number of images in a set, at least 3.
+        dense: whether sets grow from an object drawn at random by those with which they hold the most triplets.
+            Triplets between groups of objects that are seldom asked about together then come less often than others.
+            False: sets are drawn at random, and every triplet comes equally often in the long run.
+        seed: of the draws.
+
+    Raises:
+        InputError: triplets without answers or of another task, a size out of range, and, in an iteration, sets so
+            small that some of them hold no triplet in each of 20 draws.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> triplets = np.stack([rng.permutation(40)[:3] for _ in range(2000)])
+        >>> batches = TripletBatches(triplets, 10)
+        >>> sets = list(batches)
+        >>> len(batches), sorted(np.concatenate([one.images for one in sets])) == list(range(40))
+        (4, True)
+        >>> first = sets[0]
+        >>> bool((first.images[first.triplets] == triplets[first.which]).all())
+        True
+    """
+
+    def __init__(self, triplets: TripletsLike, size: int, *, dense: bool = False, seed: int = 0) -> None:
+        given = as_triplet_data(triplets)
+        require_odd_one_out(given, "TripletBatches")
+        require_answers(given, "TripletBatches")
+        self.triplets = _checks.as_triplets(np.asarray(given.values)).astype(np.int64)
+        self.objects, places = np.unique(self.triplets, return_inverse=True)
+        self.size = _checks.whole_number(size, "size", 3)
+        self.dense = _checks.flag(dense, "dense")
+        self._places = places.reshape(-1, 3)
+        self._of_object = np.split(
+            np.argsort(self._places, axis=None, kind="stable") // 3,
+            np.cumsum(np.bincount(self._places.ravel(), minlength=len(self.objects)))[:-1],
+        )
+        self._rng = np.random.default_rng(_checks.whole_number(seed, "seed", 0))
+
+    def __len__(self) -> int:
+        """Sets in one pass."""
+        return -(-len(self.objects) // self.size)
+
+    def __iter__(self) -> Iterator[TripletBatch]:
+        for _ in range(MOST_DRAWS):
+            found = self._sets()
+            if all(len(one.which) for one in found):
+                return iter(found)
+        least = min(len(self.objects) // len(self), self.size)
+        raise InputError(f"size must be large enough that every set holds a triplet; got {self.size:,}: of sets of "
+                         f"{least:,} or more of {len(self.objects):,} objects some held none in {MOST_DRAWS} draws")
+
+    def _sets(self) -> list[TripletBatch]:
+        """The sets of one pass."""
+        n = len(self.objects)
+        in_set = self._grown() if self.dense else self._rng.permutation(np.arange(n) % len(self))
+        first, second, third = in_set[self._places].T
+        inside = np.flatnonzero((first == second) & (first == third))
+        found = []
+        for k in range(len(self)):
+            index, members = inside[first[inside] == k], np.flatnonzero(in_set == k)
+            found.append(TripletBatch(self.objects[members], np.searchsorted(members, self._places[index]), index))
+        return found
+
+    def _grown(self) -> np.ndarray:
+        """(n,) the set of each object: one after another grows by the object that completes the most triplets.
+
+        Of equal ones that with more triplets that name an object of the set, then by chance.
+        """
+        n = len(self.objects)
+        in_set = np.full(n, -1)
+        for k, count in enumerate(len(part) for part in np.array_split(np.arange(n), len(self))):
+            gain = np.where(in_set < 0, self._rng.random(n), -np.inf)
+            inside = np.zeros(len(self._places), np.int8)
+            for _ in range(count):
+                chosen = int(gain.argmax())
+                in_set[chosen], gain[chosen] = k, -np.inf
+                touched = self._of_object[chosen]
+                inside[touched] += 1
+                worth = np.where(inside[touched] == 2, len(inside), 1.0)
+                np.add.at(gain, self._places[touched], worth[:, None])
+        return in_set
 
 
 @dataclass(frozen=True)
