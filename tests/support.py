@@ -272,12 +272,12 @@ def wilson(share, error, quantile):
     return tuple(sorted(float(root) for root in roots))
 
 
-def load_from_tools(name):
-    """The script `name` of tools/, as a module."""
-    path = Path(__file__).resolve().parents[1] / "tools" / f"{name}.py"
+def load_from_tools(name, folder="tools"):
+    """The script `name` of tools/ or another folder, as a module."""
+    path = Path(__file__).resolve().parents[1] / folder / f"{name}.py"
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # last, so that nothing there hides a module
-    spec = importlib.util.spec_from_file_location(f"{name}_of_tools", path)
+    spec = importlib.util.spec_from_file_location(f"{name}_of_{folder}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
     spec.loader.exec_module(module)
