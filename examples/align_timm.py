@@ -3,6 +3,8 @@
     pip install '.[extract,probe]'
     python examples/align_timm.py --out align_timm.csv
 
+align_timm.csv beside this file is its table with both options below: 5 folds, about 4 minutes of a processor.
+
 Each fold holds a part of the objects out from the first step; a fifth of the other objects decides when to stop, and
 which penalty is taken. Every way sees the same answers about the same objects:
 
