@@ -89,9 +89,9 @@ class TripletBatches:
 
     def __iter__(self) -> Iterator[TripletBatch]:
         for _ in range(MOST_DRAWS):
-            found = self._sets()
-            if all(len(one.which) for one in found):
-                return iter(found)
+            batches = self._sets()
+            if all(len(one.which) for one in batches):
+                return iter(batches)
         least = min(len(self.objects) // len(self), self.size)
         raise InputError(f"size must be large enough that every set holds a triplet; got {self.size:,}: of sets of "
                          f"{least:,} or more of {len(self.objects):,} objects some held none in {MOST_DRAWS} draws")
@@ -102,11 +102,11 @@ class TripletBatches:
         in_set = self._grown() if self.dense else self._rng.permutation(np.arange(n) % len(self))
         first, second, third = in_set[self._places].T
         inside = np.flatnonzero((first == second) & (first == third))
-        found = []
+        batches = []
         for k in range(len(self)):
             index, members = inside[first[inside] == k], np.flatnonzero(in_set == k)
-            found.append(TripletBatch(self.objects[members], np.searchsorted(members, self._places[index]), index))
-        return found
+            batches.append(TripletBatch(self.objects[members], np.searchsorted(members, self._places[index]), index))
+        return batches
 
     def _grown(self) -> np.ndarray:
         """(n,) the set of each object: one after another grows by the object that completes the most triplets.
