@@ -332,7 +332,7 @@ CALLS = {
     "abstraction_levels": {"triplets": TRIPLETS, "fine": KINDS, "coarse": KINDS},
     "list_models": {"pattern": "p*", "source": "pixels"},
     "load_encoder": {"spec": "pixels:1"},
-    "match_dimensions": {"first": X, "second": HUMAN},
+    "match_dimensions": {"x": X, "y": HUMAN},
     "neighborhoods": {
         "embeddings": X, "human": HUMAN, "before": -X, "categories": KINDS, "threshold": 0.9, "k": 3, **FEW},
     "neighbors": {"embeddings": X, "queries": X, "k": 3},
@@ -345,7 +345,7 @@ CALLS = {
         "n_objects": [40],
         "n_subjects": [10],
     },
-    "plan_triplets": {"a": X, "b": -X[::-1], "n_triplets": 20},
+    "plan_triplets": {"x": X, "y": -X[::-1], "n_triplets": 20},
     "predict_dimensions": {"embeddings": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
     "probe_path": {"embeddings": X, "triplets": TRIPLETS, "penalties": [10.0]},
     "recover": {"models": MODELS, "triplets": TRIPLETS, "n_simulations": 10, "temperature": 1.0},
