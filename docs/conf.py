@@ -54,7 +54,7 @@ toc_object_entries_show_parents = "hide"
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "ignore_pattern": r"/(?!plot_)[^/]*\.py$",  # programs of their own, which no page draws
+    "ignore_pattern": r"(?:^|/)(?!plot_)[^/]*\.py$",  # programs of their own, which no page draws
     "image_scrapers": ("pictures.keep_charts",),
     "capture_repr": (),
     "reset_modules": (),
