@@ -140,9 +140,8 @@ def require_whole(before, after, now):
         elif path.suffix == ".csv":
             assert content.count(b"\n") in (before[path].count(b"\n"), after[path].count(b"\n"))
         else:
-            json.loads(content)
             beside = {one for one in after if path.parent in one.parents and one.suffix != ".json"}
-            assert beside <= now.keys() and (content == before[path] or belongs_together(path))
+            assert json.loads(content) and beside <= now.keys() and (content == before[path] or belongs_together(path))
 
 
 @pytest.fixture
