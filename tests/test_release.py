@@ -37,6 +37,7 @@ def test_the_texts_of_this_tree_are_ready(copy):
     [
         ("CHANGELOG.md", "## 0.1.0", "## 0.2.0", "CHANGELOG.md: the newest version must be 0.1.0; got 0.2.0"),
         ("CITATION.cff", "version: 0.1.0", "version: 0.0.9", "CITATION.cff: version must be 0.1.0; got 0.0.9"),
+        ("conda/recipe.yaml", '"0.1.0"', '"0.2.0"', "conda/recipe.yaml: version must be 0.1.0; got 0.2.0"),
         ("SECURITY.md", "com/pyalign-kit/", "com/else/", "SECURITY.md: the owner must be pyalign-kit"),
         (".github/workflows/docs.yml", "permissions: {}", "permissions: write-all", "permissions must be {}"),
         (".github/workflows/tests.yml", "08c6903cd8c0fde910a37f88322edcfb5dd907a8", "v5", "got actions/checkout@v5"),

@@ -42,9 +42,10 @@ def version_faults(root: Path, tag: str | None = None) -> Iterator[str]:
     heading = re.search(r"^## (\S+)(?: \((.*)\))?$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
     if not heading or heading[1] != ours:
         yield f"CHANGELOG.md: the newest version must be {ours}; got {heading[1] if heading else 'none'}"
-    cited = re.search(r"^version: *\"?([^\s\"]+)", (root / "CITATION.cff").read_text(encoding="utf-8"), re.M)
-    if not cited or cited[1] != ours:
-        yield f"CITATION.cff: version must be {ours}; got {cited[1] if cited else 'none'}"
+    for name in ("CITATION.cff", "conda/recipe.yaml"):
+        said = re.search(r"^ *version: *\"?([^\s\"]+)", (root / name).read_text(encoding="utf-8"), re.M)
+        if not said or said[1] != ours:
+            yield f"{name}: version must be {ours}; got {said[1] if said else 'none'}"
     if tag and tag != f"v{ours}":
         yield f"TAG must be v{ours}, the version of pyalign/_version.py; got {tag}"
     if tag and heading and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", heading[2] or ""):
