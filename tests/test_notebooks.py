@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from support import load_from_tools
@@ -18,7 +20,9 @@ def run(name, folder):
     notebooks.nbformat.validate(book)
     assert book.cells.pop(0).source.splitlines()[-1].startswith(f"%pip install --quiet '{notebooks.DISTRIBUTION}[")
     where = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(book, timeout=300, kernel_name="python3", resources=where).execute()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    client = nbclient.NotebookClient(book, timeout=300, kernel_name="python3", resources=where)
+    client.execute(env={**os.environ, "PATH": path})
     return book
 
 

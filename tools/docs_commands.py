@@ -70,7 +70,7 @@ class Block:
     def run(self) -> str:
         """The lines that run, each with those that go on after a backslash."""
         lines = re.findall(r"(?:.*\\\n)*.*\n", self.commands)
-        return "".join(line for line in lines if not INSTALLS.match(line) and not NEEDS.search(line))
+        return "".join(line for line in lines if line[0] != "#" and not INSTALLS.match(line) and not NEEDS.search(line))
 
     @property
     def real(self) -> bool:

@@ -1,7 +1,8 @@
 """Notebooks of the gallery's scripts and of the two tutorials, into build/notebooks: python tools/notebooks.py [OUT].
 
 Scripts and pages are the only source. jupytext divides them into cells; the first cell installs what they need, a cell
-that makes a chart shows it, and the outputs that a page prints are left out, since running a notebook brings its own.
+that makes a chart shows it, a script that a page links is written beside the notebook, and the outputs that a page
+prints are left out, since running a notebook brings its own.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def notebook(path: Path) -> nbformat.NotebookNode:
         if cell.cell_type == "code" and re.search(r"(?m)^chart = ", cell.source):
             cell.source += "\nchart"
     install = INSTALL.format(DISTRIBUTION=DISTRIBUTION, extras=EXTRAS.get(path.stem, OF_GALLERY))
-    made.cells.insert(0, nbformat.v4.new_code_cell(install))
+    linked = [] if path.suffix == ".py" else re.findall(r"\]\(\.\./(examples/[\w/-]+\.py)\)", text)
+    files = [f"%%writefile {Path(name).name}\n{(ROOT / name).read_text(encoding='utf-8')}" for name in linked]
+    made.cells[:0] = [nbformat.v4.new_code_cell(source) for source in (install, *files)]
     made.metadata = {"kernelspec": KERNEL}
     for number, cell in enumerate(made.cells):
         cell.id = f"cell-{number}"  # the same bytes each time
