@@ -117,7 +117,7 @@ def as_array(value: object, name: str, shape: str) -> np.ndarray:
 
     Masked values are refused: an array without its mask would take what is under it at face value.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
     require_dense(value, name)
     try:

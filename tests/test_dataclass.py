@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import pyalign
 import pyalign.results
-from pyalign._dataclass import dataclass, field, field_texts, fields, is_dataclass
+from pyalign._dataclass import asdict, dataclass, field, field_texts, fields, is_dataclass, replace
 
 NOT_READ = """
 import linecache
@@ -49,6 +53,48 @@ class Interval:
     def width(self) -> float:
         """How wide it is."""
         return self.high - self.low
+
+
+QUESTIONS = {
+    "signature": lambda cls: str(inspect.signature(cls)),
+    "fields": lambda cls: [(one.name, one.default) for one in fields(cls)],
+    "parameters": lambda cls: repr(cls.__dataclass_params__),
+    "default of a field": lambda cls: cls.b,
+    "match": lambda cls: cls.__match_args__,
+    "repr without init": lambda cls: re.sub(" at 0x.*", "", repr(unmade(cls))),
+    "equal without init": lambda cls: (unmade(cls) == unmade(cls), unmade(cls) == 3, unmade(cls) != unmade(cls, 5)),
+    "hash without init": lambda cls: hash(unmade(cls)) == hash(unmade(cls)),
+    "hashable": lambda cls: isinstance(unmade(cls), Hashable),
+    "order": lambda cls: (unmade(cls) < unmade(cls, 5), unmade(cls) >= unmade(cls, 5)),
+    "set without init": lambda cls: setattr(unmade(cls), "a", 3),
+    "delete without init": lambda cls: delattr(unmade(cls), "a"),
+    "replace": lambda cls: vars(replace(unmade(cls), b=9)),
+    "init": lambda cls: vars(cls(1)),
+    "too few": lambda cls: cls(),
+    "unknown keyword": lambda cls: cls(1, z=2),
+    "copy": lambda cls: vars(copy.deepcopy(unmade(cls))),
+    "dictionary": lambda cls: asdict(unmade(cls)),
+}
+
+
+def made_by(decorator, options):
+    """A new class of two fields."""
+    body = {"__doc__": "Two fields.", "__annotations__": {"a": "int", "b": "int"}, "b": field(default=4)}
+    return decorator(**options)(type("Two", (), body))
+
+
+def unmade(cls, a=1):
+    """An object whose class was never called, as pickle makes it."""
+    one = object.__new__(cls)
+    one.__dict__.update(a=a, b=2)
+    return one
+
+
+def answer(question, cls):
+    try:
+        return QUESTIONS[question](cls)
+    except (TypeError, AttributeError) as error:
+        return type(error).__name__, re.sub(r"'<?[\w.]*Two'?", "Two", str(error))
 
 
 @dataclass
@@ -92,6 +138,52 @@ def test_the_class_is_that_of_the_standard_library():
     assert is_dataclass(Interval) and [one.name for one in fields(Interval)][:3] == ["low", "high", "name"]
     with pytest.raises(AttributeError):
         Interval(1, 2).low = 3
+
+
+@pytest.mark.parametrize("options", [
+    {"frozen": True}, {"frozen": True, "eq": False}, {"frozen": True, "repr": False}, {}, {"eq": False},
+    {"frozen": True, "order": True},
+])  # fmt: skip
+class TestAClassThatWaits:
+    """Whatever is asked for first, it is as if the standard library had made the class at once."""
+
+    @staticmethod
+    def both(options):
+        return made_by(dataclass, options), made_by(dataclasses.dataclass, options)
+
+    @pytest.mark.parametrize("question", QUESTIONS)
+    def test_answers_as_that_of_the_standard_library(self, options, question):
+        ours, theirs = (answer(question, cls) for cls in self.both(options))
+        assert ours == theirs
+
+    def test_its_subclass_has_its_fields(self, options):
+        found = []
+        for decorator in (dataclass, dataclasses.dataclass):
+            base = made_by(decorator, options)
+            body = {"__doc__": "", "__annotations__": {"c": "int", "b": "str", "a": "str"}, "c": 7, "a": "x"}
+            below = decorator(**options)(type("Below", (base,), body))
+            described = [(one.name, one.default, one.type) for one in fields(below)]
+            found.append((described, vars(below("1", 2, 3)), below.__match_args__, below(c=1) == base("x")))
+        assert found[0] == found[1]
+
+    def test_the_nearest_base_wins_as_it_does_there(self, options):
+        found = []
+        for decorator in (dataclass, dataclasses.dataclass):
+            decorated, base = decorator(**options), made_by(decorator, options)
+            left = decorated(type("Left", (base,), {"__doc__": "", "__annotations__": {"c": "int"}, "c": 1}))
+            right = decorated(type("Right", (base,), {"__doc__": "", "__annotations__": {"b": "int"}, "b": 5}))
+            plain = type("Plain", (left,), {"b": 8})
+            bare = decorated(type("Bare", (plain, right), {"__annotations__": {"d": "int"}, "d": 6}))
+            both = decorated(type("Both", (bare,), {"__doc__": ""}))
+            found.append((vars(both(0)), both.b, [vars(one(0)) for one in (plain, right, bare, left)]))
+        assert found[0] == found[1]
+
+    def test_threads_make_it_once(self, options):
+        for _ in range(20):
+            cls = self.both(options)[0]
+            with ThreadPoolExecutor(8) as pool:
+                objects = [*pool.map(lambda k, cls=cls: cls(k, b=k), range(64))]
+            assert [vars(one) for one in objects] == [{"a": k, "b": k} for k in range(64)]
 
 
 def test_no_source_is_read_before_somebody_asks():

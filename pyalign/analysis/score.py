@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, cast
 
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import ChoiceModel, Score, Scores, score_ready, summarize
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling

@@ -6,13 +6,13 @@ A score with what resampling adds: intervals, of the whole and of groups of trip
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import GroupScore, Score, Scores, fraction_of_ceiling
 from pyalign.analysis.answers import with_people

@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import torch
 import triton
 import triton.language as tl
+
+from pyalign._dataclass import dataclass
 
 OLDEST = (3, 6)  # whose compiler takes all of the kernels, and whose interpreter passes their tests
 VERSION = tuple(map(int, triton.__version__.split(".")[:2]))

@@ -7,10 +7,10 @@ csrc/pair.h. Triplets are worked in chunks of `CHUNK`, and sums added in the ord
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.backends._host import (
     HOST, HostBackend, InvalidTripletsError, LossSums, NumpyRanks, Place, Rows, Sums, TripletCheck, Wanted,
 )

@@ -7,9 +7,9 @@ triplets takes the options of triplets, of rows and of people; a class here stan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.choices import UNREADABLE
 from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused, without_effect

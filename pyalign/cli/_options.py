@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import BACKENDS
 from pyalign.cli._command import OUTPUT, RUNNING, option, refuse_unused
 from pyalign.cli._vocabulary import column, file_to_read

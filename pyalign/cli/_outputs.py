@@ -12,10 +12,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.cli import _options
 from pyalign.cli._command import OUTPUT, Outcome, Output, given_options, option, paths, refuse_unused
 from pyalign.cli._inputs import files_of

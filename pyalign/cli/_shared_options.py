@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import load_result
 from pyalign.analysis.accuracy import fraction_of_ceiling
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, NoiseCeiling, as_named_ceiling, ceiling_of

@@ -7,9 +7,9 @@ given temperature, how well they agree with the shares of many participants' ans
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.analysis.agreement import agreement
 from pyalign.analysis.calibration.calibrate import calibrate

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign._result import load_result
 from pyalign.analysis.comparison.compare import compare

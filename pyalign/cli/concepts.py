@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, fields, replace
 from pyalign._process import Progress
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.analysis.failures.failures import find_failures, require_families
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options

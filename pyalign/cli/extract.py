@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from dataclasses import dataclass
 
+from pyalign._dataclass import dataclass
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -15,6 +14,7 @@ import numpy as np
 
 import pyalign
 from pyalign import _registry
+from pyalign._dataclass import MISSING, Field, dataclass, fields, is_dataclass
 from pyalign._process import Progress
 from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native, slow_because

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _inputs, _options, _outputs

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign._result import load_result
 from pyalign.analysis.comparison.compare import compare

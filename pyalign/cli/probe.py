@@ -9,9 +9,9 @@ import os
 import shlex
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused

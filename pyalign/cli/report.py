@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused

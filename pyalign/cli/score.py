@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.score import score

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pyalign._dataclass import asdict, dataclass, replace
 from pyalign._process import PARENT, Progress, end_with_parent
 from pyalign.cli import _options
 from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused, say

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign._checks import checked
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.data.similarities import named_models
 from pyalign.embedding.embedding_result import (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import OF_MODEL, PENULTIMATE, Encoder, Layer, Request, Weights, check_layers
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign._registry import load
 from pyalign.io.arrays import Entries, Wanted, choose
 from pyalign.io.paths import PathLike, bad, check_file, no_key

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from typing import NamedTuple, TextIO, TypeAlias
 
+from pyalign._dataclass import dataclass
 from pyalign.data.answer_columns import is_header
 from pyalign.data.metadata import NO_LABEL
 from pyalign.errors import InputError

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from threading import Lock
 from typing import Any, ClassVar, cast
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import Place, get_backend
 from pyalign.backends._tensor_kernels import current_device, route
 from pyalign.measures import Measure, median_distance, spaced_rows, with_sigma

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter, silent
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Provenance, RDMs, as_embeddings, as_rdms

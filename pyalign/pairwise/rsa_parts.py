@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
 from pyalign.data.names import listing
 from pyalign.documents import Interval

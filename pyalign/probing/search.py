@@ -13,11 +13,11 @@ from the optimum of the squared norm and from falling directions, and then fewer
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import MissingExtraError
 from pyalign.fitting.objective import Curvature, curvature
 from pyalign.probing.parameters import Diagonal, Factored, Form, Full

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyalign._dataclass import dataclass
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
 from pyalign.report.words import (
     Labels, called, different, dropped_note, intervals_over, nats_note, one_line, over, over_text, percent, source_note,

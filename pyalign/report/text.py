@@ -9,10 +9,10 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._registry import load
 from pyalign._result import kinds
 from pyalign.errors import InputError

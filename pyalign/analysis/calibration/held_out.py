@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.calibration.calibration_result import (
     Confidences, Divergences, Lapses, Part, Reliability, ece_interval, equal_mass_edges, equal_width_edges,
 )

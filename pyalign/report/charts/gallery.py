@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.concept.dimensions import as_dimensions, labels_of
 from pyalign.data.names import largest_of
 from pyalign.errors import InputError

@@ -6,12 +6,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from inspect import signature
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
+from pyalign._dataclass import dataclass, field, fields, replace
 from pyalign._registry import load
 from pyalign._result import kinds
 from pyalign.data import ODD_ONE_OUT
