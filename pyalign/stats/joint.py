@@ -18,11 +18,9 @@ from itertools import groupby
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
 from pyalign.stats.intervals import (
     FRACTION, REST, correlation_interval, percentile_interval, proportion_interval, student_interval,
@@ -52,28 +50,6 @@ class ErrorAgreement:
     # how often the less accurate one takes over whether the more accurate one is right, where it is otherwise right at
     # a rate of its own; below 0, how often it does the opposite. None likewise.
     copy_probability: float | None
-
-
-def error_agreement(right_a: object, right_b: object) -> ErrorAgreement:
-    """Agreement of the errors of two sets of answers.
-
-    Args:
-        right_a, right_b: (t,) booleans, or 0 and 1: whether each answer is right.
-    """
-    a, b = as_right(right_a, "right_a"), as_right(right_b, "right_b")
-    if a.shape != b.shape:
-        raise InputError(f"right_b must have one entry for each of right_a ({len(a)}); got {len(b)}")
-    return of_counts(len(a), int(a.sum()), int(b.sum()), int((a & b).sum()))
-
-
-def as_right(right: object, name: str) -> np.ndarray:
-    """(t,) bool, checked."""
-    values = _checks.as_array(right, name, "(t,)")
-    if values.ndim != 1 or not len(values):
-        raise InputError(f"{name} must have shape (t,), with at least one entry; got {values.shape}")
-    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
-        raise InputError(f"{name} must hold booleans, or 0 and 1; got dtype {values.dtype}")
-    return values.astype(bool)
 
 
 def of_counts(n: int, right_a: int, right_b: int, both: int) -> ErrorAgreement:
@@ -112,15 +88,6 @@ def unbiased(kappa: float, n: int) -> float | None:
     """
     below = n - 1 + kappa
     return n * kappa / below if below > 0 else None
-
-
-def cohens_kappa(observed: float, expected: float) -> float | None:
-    """(observed - expected) / (1 - expected), None where expected agreement is whole.
-
-    This is 0 where one of the two is always right and the other is not, as brain-score has it: nothing could be but
-    what is expected. `error_agreement` calls that undefined.
-    """
-    return None if expected >= 1.0 else (observed - expected) / (1.0 - expected)
 
 
 def _copied(n: int, source: int, covariance: int) -> float:

@@ -12,7 +12,7 @@ import pyalign
 from pyalign import Resampling, error_consistency
 from pyalign.errors import InputError
 from pyalign.results import ErrorConsistency
-from pyalign.stats.joint import error_agreement
+from pyalign.stats.joint import of_counts
 
 N, T = 40, 500
 TRIPLETS = draw_triplets(3, N, T)
@@ -29,7 +29,8 @@ def test_pairs_are_those_of_their_choices(seed):
     triplets = draw_triplets(seed, N, T)
     found = error_consistency(X, triplets, measure="dot", ci=None)
     for pair in found.pairs:
-        plain = error_agreement(right_of(X[pair.a], triplets), right_of(X[pair.b], triplets))
+        a, b = (right_of(X[name], triplets).astype(bool) for name in (pair.a, pair.b))
+        plain = of_counts(len(a), int(a.sum()), int(b.sum()), int((a & b).sum()))
         assert (pair.kappa, pair.kappa_min, pair.kappa_max) == (plain.kappa, plain.kappa_min, plain.kappa_max)
         assert (pair.unbiased_kappa, pair.copy_probability) == (plain.unbiased_kappa, plain.copy_probability)
         assert (pair.observed, pair.accuracy_a) == (plain.observed, plain.accuracy_a)

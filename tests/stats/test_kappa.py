@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyalign.errors import InputError
-from pyalign.stats.joint import cohens_kappa, error_agreement, kappa_of, of_counts, unbiased
+from pyalign.stats.joint import kappa_of, of_counts, unbiased
 
 bits = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -23,14 +22,20 @@ ANSWERS = {
 }
 
 
+def agreement_of(a, b):
+    """The agreement of two arrays of right (True) and wrong."""
+    return of_counts(len(a), int(a.sum()), int(b.sum()), int((a & b).sum()))
+
+
 def test_the_toy_case_of_brain_score_is_a_fifth():
     """A against each subject in each condition; where expected agreement is whole a condition counts for nothing."""
     right = {name: np.array(answers) == np.array(TRUTH) for name, answers in ANSWERS.items()}
     of_subjects = []
     for other in ANSWERS:
-        found = [error_agreement(right["A"][three : three + 3], right[other][three : three + 3]) for three in (0, 3, 6)]
-        kappas = [cohens_kappa(one.observed, one.expected) for one in found]
-        of_subjects.append(np.mean([kappa for kappa in kappas if kappa is not None]))
+        found = [agreement_of(right["A"][three : three + 3], right[other][three : three + 3]) for three in (0, 3, 6)]
+        of_subjects.append(np.mean([
+            (one.observed - one.expected) / (1 - one.expected) for one in found if one.expected < 1
+        ]))
     assert of_subjects == pytest.approx([1.0, -0.4, 0.0])
     assert np.mean(of_subjects) == pytest.approx(0.2)
 
@@ -38,7 +43,7 @@ def test_the_toy_case_of_brain_score_is_a_fifth():
 @given(bits)
 def test_kappa_is_that_of_its_definition(answers):
     a, b = np.array(answers).T
-    found = error_agreement(a, b)
+    found = agreement_of(a, b)
     assert found.observed == pytest.approx(np.mean(a == b))
     assert found.expected == pytest.approx(a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean()))
     if a.all() or b.all() or not a.any() or not b.any():
@@ -46,9 +51,9 @@ def test_kappa_is_that_of_its_definition(answers):
         return
     assert found.kappa == pytest.approx((found.observed - found.expected) / (1 - found.expected), abs=1e-12)
     assert found.kappa_min - 1e-12 <= found.kappa <= found.kappa_max + 1e-12
-    assert error_agreement(b, a).kappa == found.kappa
-    assert error_agreement(a, a).kappa == error_agreement(a, a).unbiased_kappa == 1.0
-    assert error_agreement(a, ~a).kappa == -1.0 if a.mean() == 0.5 else True
+    assert agreement_of(b, a).kappa == found.kappa
+    assert agreement_of(a, a).kappa == agreement_of(a, a).unbiased_kappa == 1.0
+    assert agreement_of(a, ~a).kappa == -1.0 if a.mean() == 0.5 else True
 
 
 @given(st.integers(2, 12).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n - 1), st.integers(1, n - 1))))
@@ -94,15 +99,3 @@ def test_answers_of_the_copy_model_give_its_probability_back(copied):
 def test_of_equal_accuracies_the_copy_probability_is_kappa():
     found = of_counts(100, 60, 60, 45)
     assert found.copy_probability == pytest.approx(found.kappa) == pytest.approx(0.375)
-
-
-@pytest.mark.parametrize("a, b, told", [
-    ([1, 0], [1], "right_b must have one entry for each of right_a (2); got 1"),
-    ([], [], "right_a must have shape (t,), with at least one entry; got (0,)"),
-    ([[1, 0]], [1, 0], "right_a must have shape (t,), with at least one entry; got (1, 2)"),
-    ([1, 2], [1, 0], "right_a must hold booleans, or 0 and 1; got dtype int64"),
-])
-def test_what_is_no_right_and_wrong_is_refused(a, b, told):
-    with pytest.raises(InputError) as error:
-        error_agreement(a, b)
-    assert str(error.value) == told
