@@ -54,14 +54,14 @@ def sizes_view(result, verbose=False):
 """,
     "pyalign/report/charts/sizes.py": """
 from pyalign.report.charts.ranked import Panel, Row, ranked
-from pyalign.report.charts.theme import finished, style_of, width_of
+from pyalign.report.charts.theme import finished, styled
 
 
-def sizes_chart(result, *, style="light", width="double"):
-    look, points = style_of(style), width_of(width)
+@styled
+def sizes_chart(result, look):
     rows = [Row(name, "rows", value, None, None) for name, value in result.models.items()]
     panel = Panel(rows, "rows", "d", {}, {}, "rows", "objects")
-    return finished(ranked([panel], [*result.models], ["rows"], look, points), look, points, "Sizes of models", [])
+    return finished(ranked([panel], [*result.models], ["rows"], look), look, "Sizes of models", [])
 """,
     "pyalign/report/page/sections/sizes.py": """
 from pyalign.report.blocks import Section

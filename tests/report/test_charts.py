@@ -310,7 +310,7 @@ def _under(value, *keys):
 
 def test_control_characters_in_names_do_not_break_lines():
     assert wrapped("a\nb\x1b[31m", 1000) == ["a\\nb\\x1b[31m"]
-    assert finished(_chart(), style_of("light"), 300, "a\nb", []).to_dict()["title"]["text"] == ["a\\nb"]
+    assert finished(_chart(), style_of("light"), "a\nb", []).to_dict()["title"]["text"] == ["a\\nb"]
 
 
 def _chart():

@@ -178,12 +178,15 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
     if "images" in CHARTS[name].takes:
         options["images"] = images
     draw = drawing(name)
-    known = [
-        parameter.name for parameter in signature(draw).parameters.values() if parameter.kind is parameter.KEYWORD_ONLY
-    ]
     for option in options:
-        _checks.one_of(option, known, f"an option of a picture of kind {name!r}")
+        _checks.one_of(option, options_of(draw), f"an option of a picture of kind {name!r}")
     return draw(results if CHARTS[name].several else results[0], **options)
+
+
+def options_of(draw: Any) -> list[str]:
+    """The options of a function that draws."""
+    every = signature(draw).parameters.values()
+    return ["style", "width", *(one.name for one in every if one.kind is one.KEYWORD_ONLY), "labels"]
 
 
 def drawing(kind: str) -> Any:

@@ -21,7 +21,7 @@ from pyalign.errors import InputError
 from pyalign.report.charts.matrix import Cells, matrix, names_spoken
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    alt, chart_of, colors_and_shapes, ends_of, finished, known, lined, of_field, read_out, style_of, width_of,
+    Style, alt, chart_of, colors_and_shapes, ends_of, finished, known, lined, of_field, read_out, styled,
 )
 from pyalign.report.fits import OVER
 from pyalign.report.words import Labels, bars_text, counted, different, labels_of, model_labels, one_line
@@ -38,32 +38,31 @@ MOST_DIMENSIONS = 40  # of an embedding, by mass
 T = TypeVar("T")
 
 
+@styled
 def concepts_chart(
-    result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    by: str | None = None, labels: Labels | None = None,
+    result: Concepts, look: Style, *, sort: str = "value", limit: int | None = None, by: str | None = None
 ) -> Any:
     """Points with intervals, a row for each concept; of two models the paired differences in a column of their own.
 
     In the width of a single column there is no room for differences. `by`: "dimensions", "categories" or "levels".
     """
-    look, points = style_of(style), width_of(width)
-    called, results = labels_of(result, labels=labels), _of_grouping(result, by)
+    called, results = labels_of(result, labels=look.labels), _of_grouping(result, by)
     rows, means = _rows_of_each(_of_each(result, by), called)
     models = [called[scores.embeddings] for scores in results]
-    differences = _differences(result, results, called) if width == "double" or sort == "difference" else []
+    differences = _differences(result, results, called) if look.width == "double" or sort == "difference" else []
     order = order_of(rows, sort, differences)[:limit]
     chance = {f"chance {100 * result.chance:.1f}%": result.chance}
     accuracy = "odd-one-out accuracy" if result.chance < 0.4 else "accuracy"
     panels = [Panel(rows, accuracy, ".0%", chance, means, "concept")]
     sentences = _over_concepts(result, results[0], [row for row in rows if row.model == models[0]], len(order))
-    if differences and width == "double":
+    if differences and look.width == "double":
         panels.append(Panel(differences, "difference", "+.0%", {"0": 0.0}, item="concept"))
         sentences.append(f"Difference: {differences[0].model}, paired over the same triplets.")
     if len(models) > 1:
         of_all = ", ".join(f"{model} {100 * mean:.1f}%" for model, mean in means.items())
         sentences.append(f"Solid lines: all triplets ({of_all}). Dashed: chance.")
     title = f"Accuracy per concept: {listing(models, 4)}"
-    return finished(ranked(panels, order, models, look, points), look, points, title, sentences)
+    return finished(ranked(panels, order, models, look), look, title, sentences)
 
 
 def groupings(result: Concepts) -> list[str]:
@@ -112,13 +111,12 @@ def _over_concepts(result: Concepts, first: ConceptScores, rows: Sequence[Row], 
     ]
 
 
+@styled
 def dimensions_chart(
-    result: DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, labels: Labels | None = None,
+    result: DimensionPredictions, look: Style, *, sort: str = "value", limit: int | None = None
 ) -> Any:
     """R² with intervals, a row for each human dimension, and a line at the mean of all."""
-    look, points = style_of(style), width_of(width)
-    called = model_labels([(predicted.embeddings, predicted.label) for predicted in result.results], labels=labels)
+    called = model_labels([(predicted.embeddings, predicted.label) for predicted in result.results], labels=look.labels)
     rows, means = _rows_of_each(_of_each(result, None), called)
     models = [called[predicted.embeddings] for predicted in result.results]
     order = order_of(rows, sort)[:limit]
@@ -131,21 +129,21 @@ def dimensions_chart(
         bars_text(dimension.ci for dimension in dimensions),
         f"Solid: mean R² ({of_all}). Dashed: 0, no better than the mean." if means else "",
     ]
-    chart = ranked([panel], order, models, look, points)
-    return finished(chart, look, points, f"Human dimensions predicted from {listing(models, 4)}", sentences)
+    chart = ranked([panel], order, models, look)
+    return finished(chart, look, f"Human dimensions predicted from {listing(models, 4)}", sentences)
 
 
+@styled
 def concepts_map_chart(
-    result: Concepts | DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
+    result: Concepts | DimensionPredictions, look: Style, *, sort: str = "value", limit: int | None = None,
+    by: str | None = None,
 ) -> Any:
     """A cell for each concept, or dimension, and model, the best models to the left, of more than 120 only these.
 
     `sort` "value" is by the mean over the models. `limit`: of concepts; default 80.
     """
-    look, points = style_of(style), width_of(width)
     _checks.one_of(sort, MAP_SORTS, "sort")
-    called, every = labels_of(result, labels=labels), _of_each(result, by)
+    called, every = labels_of(result, labels=look.labels), _of_each(result, by)
     best = sorted(every, key=lambda name: _downwards([every[name][0]]))[:MOST_COLUMNS]
     table = {called[name]: every[name][1] for name in best}
     names = list(dict.fromkeys(name for of_model in table.values() for name in of_model))
@@ -169,11 +167,11 @@ def concepts_map_chart(
         f"{noun.capitalize()} by the mean over the models." if sort == "value" else f"{noun.capitalize()} by {sort}.",
         "Colors end at the first and the last hundredth of the cells; intervals are "
         f"{'in the tips and in the data' if more else 'only in the result'}.",
-        names_spoken(drawn, points),
+        names_spoken(drawn, look),
     ]
-    chart = matrix(drawn, look, points, (low, high), square=False)
+    chart = matrix(drawn, look, (low, high), square=False)
     title = f"{what[0].upper()}{what[1:]} per {noun[:-1]} of {counted(len(every), 'model')}"
-    return finished(chart, look, points, title, sentences)
+    return finished(chart, look, title, sentences)
 
 
 Figures = dict[str, tuple[float | None, Interval | None, int | None]]  # by the names of concepts, which differ
@@ -212,9 +210,9 @@ def _downwards(values: Iterable[float | None]) -> float:
     return -fmean(there) if there else math.inf
 
 
-def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light", width: str = "double") -> Any:
+@styled
+def penalty_path_chart(result: EmbeddingCrossValidation, look: Style) -> Any:
     """Cross-entropy of the answers that chose the penalty, and dimensions that are left, a line for each fold."""
-    look, points = style_of(style), width_of(width)
     rows = [
         {
             "fold": str(number), "penalty": point.shrinkage or point.sparsity, "nats": point.cross_entropy,
@@ -228,7 +226,7 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
     if not rows:
         raise InputError("a picture of the path needs several penalties, of which the folds chose; the result has one")
     name = "shrinkage" if any(point.shrinkage for fold in result.folds for point in fold.path) else "sparsity"
-    each = (points - 130) / 2 if width == "double" else points - 60
+    each = (look.points - 130) / 2 if look.width == "double" else look.points - 60
     names = [str(number) for number in range(1, len(result.folds) + 1)]
     legend = alt.Legend(title="fold", orient="top") if 1 < len(names) <= len(look.palette) else None
     folds = colors_and_shapes("fold", names, look.palette, legend)
@@ -247,20 +245,18 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
         base = chart_of(rows).encode(x=x, y=y, detail=alt.Detail("fold:N"))
         panels.append(alt.layer(rules, *lined(base, folds, *tips), width=each, height=180))
-    chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
+    chart = alt.hconcat(*panels) if look.width == "double" else alt.vconcat(*panels)
     sentences = [
         "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "
         "dimensions that are left. A line for each fold.",
         "Dashed: the penalty that the fold chose.",
     ]
-    return finished(chart, look, points, "Choice of the penalties", sentences)
+    return finished(chart, look, "Choice of the penalties", sentences)
 
 
-def dimension_stability_chart(
-    result: EmbeddingCrossValidation, *, limit: int | None = None, style: str = "light", width: str = "double"
-) -> Any:
+@styled
+def dimension_stability_chart(result: EmbeddingCrossValidation, look: Style, *, limit: int | None = None) -> Any:
     """A row for each dimension, a point for each way to repeat the fit, with the range of the correlations."""
-    look, points = style_of(style), width_of(width)
     if not result.stability:
         raise InputError("a picture of the stability needs other fits: seeds, halves or resamples; the result has none")
     shown = result.fit.dimensions[: limit or MOST_DIMENSIONS]
@@ -270,7 +266,7 @@ def dimension_stability_chart(
         for one in result.stability for each in one.dimensions if each.dimension in names
     ]
     panel = Panel(rows, "correlation with the matching dimension", ".2f", {".8": 0.8}, item="dimension", counted=False)
-    chart = ranked([panel], list(names.values()), [OVER[one.over] for one in result.stability], look, points)
+    chart = ranked([panel], list(names.values()), [OVER[one.over] for one in result.stability], look)
     sentences = ["Dimensions by mass, each with the object of the largest entry. Correlations are over objects."]
     lacking = [f"{len(of.dimensions) - of.n_matched} over {OVER[of.over]}" for of in result.stability
                if of.n_matched < len(of.dimensions)]
@@ -278,4 +274,4 @@ def dimension_stability_chart(
         sentences.append(f"Dimensions without a match, which have no point: {', '.join(lacking)}.")
     if len(shown) < len(result.fit.dimensions):
         sentences.append(f"{len(shown)} of {len(result.fit.dimensions)} dimensions are shown.")
-    return finished(chart, look, points, "Stability of the dimensions", sentences)
+    return finished(chart, look, "Stability of the dimensions", sentences)

@@ -14,8 +14,7 @@ from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.charts.ranked import Panel, Row, change_of, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    LETTER, SHAPES, TEXT, alt, chart_of, colors_and_shapes, finished, first_of, letters_width, lined, style_of,
-    width_of,
+    LETTER, SHAPES, TEXT, Style, alt, chart_of, colors_and_shapes, finished, first_of, letters_width, lined, styled,
 )
 from pyalign.report.neighborhoods import among, figure_called, overall
 from pyalign.report.words import (
@@ -31,22 +30,19 @@ LEVEL = 0.05  # at which models are told apart
 DIFFER, ALIKE, UNTESTED = "separable", "not separable", "difference"
 
 
-def differences_chart(
-    result: Comparison, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    labels: Labels | None = None,
-) -> Any:
+@styled
+def differences_chart(result: Comparison, look: Style, *, sort: str = "value", limit: int | None = None) -> Any:
     """The ranks of the models, and a row for each pair: the more accurate model less the other, or less the baseline.
 
     Pairs whose corrected p-value is at least 0.05 are gray. Of more pairs than `limit` (default: 45), those of
     models next to each other by rank are shown.
     """
-    look, points = style_of(style), width_of(width)
     if not result.pairs:
         raise InputError("a picture of differences needs two models; the result has one")
-    names = labels_of(result, labels=labels)
+    names = labels_of(result, labels=look.labels)
     of_neighbors = len(result.pairs) > (limit or MOST_PAIRS) and result.baseline is None
     pairs = result.between_neighbors if of_neighbors else result.pairs
-    short = different(shortened([*names.values()], int(0.2 * points / LETTER / TEXT) - 3))
+    short = different(shortened([*names.values()], int(0.2 * look.points / LETTER / TEXT) - 3))
     in_pairs = dict(zip(names, short, strict=True))
     rows = [_row(pair, in_pairs, result.baseline is not None) for pair in pairs]
     order = order_of([replace(row, model="") for row in rows], sort)
@@ -59,8 +55,8 @@ def differences_chart(
     places = Panel(models, "rank by accuracy, 1 is best", "~f", {}, counted=False)
     differences = Panel(rows, "difference in accuracy", "+.0%", {"0": 0.0}, item="pair", counted=False, dodged=False)
     chart = alt.vconcat(
-        ranked([places], ranks, ["rank"], look, points, room_for=shown),
-        ranked([differences], shown, series, gray, points, room_for=ranks), spacing=16,
+        ranked([places], ranks, ["rank"], look, room_for=shown),
+        ranked([differences], shown, series, gray, room_for=ranks), spacing=16,
     ).resolve_scale(color="independent", shape="independent")
     apart, tested = (sum(pair.p_adjusted is not None and pair.p_adjusted < most for pair in result.pairs)
                      for most in (LEVEL, 2.0))
@@ -79,7 +75,7 @@ def differences_chart(
         first_of(len(shown), len(order), "pairs"),
         first_of(len(ranks), len(models), "models"),
     ]
-    return finished(chart, look, points, f"Differences between {counted(len(models), 'model')}", sentences)
+    return finished(chart, look, f"Differences between {counted(len(models), 'model')}", sentences)
 
 
 def _row(pair: PairResult, names: Labels, as_given: bool) -> Row:
@@ -97,12 +93,9 @@ MOST_ROWS = 60  # unless somebody asks for more
 NAMES = "before", "after"
 
 
-def transfer_chart(
-    result: Transfer, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    labels: Labels | None = None,
-) -> Any:
+@styled
+def transfer_chart(result: Transfer, look: Style, *, sort: str = "value", limit: int | None = None) -> Any:
     """What is won, and what is lost. `sort` "value" keeps the order of the result. `limit`: default 60."""
-    look, points = style_of(style), width_of(width)
     figures = overall(result)
     several = len(result.maps) > 1
     changes = []
@@ -119,7 +112,7 @@ def transfer_chart(
               linked=True, counted=False),
         Panel(gains, "difference", "+.2f", {"0": 0.0}, item="figure", counted=False),
     ]
-    chart = ranked(panels, shown, NAMES, look, points, stacked=width == "single")
+    chart = ranked(panels, shown, NAMES, look, stacked=look.width == "single")
     sentences = [
         f"{result.n_objects:,} objects. {bars_text(row.ci for row in figures)}".strip(),
         f"Neighbors{among(result)}." if among(result) else "",
@@ -127,22 +120,21 @@ def transfer_chart(
         "Within categories: only triplets and pairs of objects of one category.",
         first_of(len(shown), len(order), "figures"),
     ]
-    of = "" if result.embeddings is None else f": {(labels or {}).get(result.embeddings, one_line(result.embeddings))}"
+    named = result.embeddings
+    of = "" if named is None else f": {(look.labels or {}).get(named, one_line(named))}"
     title = f"What the {'maps gain and lose' if several else 'map gains and loses'}{of}"
-    return finished(chart, look, points, title, sentences)
+    return finished(chart, look, title, sentences)
 
 
 MOST_LINES = len(SHAPES)
 
 
-def power_chart(
-    result: ExperimentPlan, *, style: str = "light", width: str = "double", limit: int | None = None
-) -> Any:
+@styled
+def power_chart(result: ExperimentPlan, look: Style, *, limit: int | None = None) -> Any:
     """Power along participants, a line for each number of objects, and of answers by each participant if several.
 
     `limit`: of lines, at most and by default 8, as many as colors tell apart.
     """
-    look, points = style_of(style), width_of(width)
     if not result.designs:
         raise InputError("a picture of power needs a design; the result has none")
     several = len({one.answers_per_subject for one in result.designs}) > 1
@@ -159,7 +151,7 @@ def power_chart(
     rows = [row for row in rows if row["design"] in shown]
     people = [int(str(row["participants"])) for row in rows]
     widest = max(letters_width(name) for name in shown) + 20
-    beside = widest + 250 < points
+    beside = widest + 250 < look.points
     legend = alt.Legend(title=None, orient="right" if beside else "top", columns=1, labelLimit=0)
     channels = colors_and_shapes("design", shown, look.palette, legend)
     scale = alt.Scale(type="log", domain=[min(people) / 1.1, max(people) * 1.1], nice=False)
@@ -169,7 +161,7 @@ def power_chart(
     target = chart_of([{"power": result.target_power}]).mark_rule(strokeDash=[3, 2], color=look.muted, aria=False)
     tips = alt.Tooltip("design:N"), alt.Tooltip("participants:Q"), alt.Tooltip("power:Q", format=".1%")
     drawn = lined(chart_of(rows).encode(x=x, y=y), channels, *tips)
-    room = points - 60 - widest * beside
+    room = look.points - 60 - widest * beside
     chart = alt.layer(target.encode(y=alt.Y("power:Q")), *drawn, width=room, height=220)
     each = "" if several else f" {counted(result.designs[0].answers_per_subject, 'answer')} by each participant."
     sentences = [
@@ -178,4 +170,4 @@ def power_chart(
         f"Dashed: a power of {100 * result.target_power:g}%.",
         first_of(len(shown), len(names), "lines"),
     ]
-    return finished(chart, look, points, f"Power: {result.figure}", sentences)
+    return finished(chart, look, f"Power: {result.figure}", sentences)

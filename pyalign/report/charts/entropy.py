@@ -15,7 +15,7 @@ from pyalign.documents import Interval, ci_of
 from pyalign.errors import InputError
 from pyalign.report.charts.models import MOST_LINES
 from pyalign.report.charts.theme import (
-    alt, colors_and_shapes, ends_of, finished, first_of, joined, legend_of, shares, style_of, width_of,
+    Style, alt, colors_and_shapes, ends_of, finished, first_of, joined, legend_of, shares, styled,
 )
 from pyalign.report.probabilities import names_of
 from pyalign.report.words import Labels, bars_text, counted, labels_of, short_labels
@@ -44,9 +44,9 @@ class _Lines(NamedTuple):
     sentences: list[str]
 
 
+@styled
 def entropy_chart(
-    result: Agreement | Agreements | Concepts, *, style: str = "light", width: str = "double",
-    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
+    result: Agreement | Agreements | Concepts, look: Style, *, limit: int | None = None, by: str | None = None
 ) -> Any:
     """A point for each bin of the entropy of people's choice, in the middle of the bin; a line for each model.
 
@@ -54,13 +54,12 @@ def entropy_chart(
     triplet, black is the least error of any model, the share of answers that are not the majority's. `by`: "families",
     where a result of concepts has them (default), or "models". `limit`: of lines, at most and by default 7.
     """
-    look, points = style_of(style), width_of(width)
     if isinstance(result, Concepts):
-        lines = _of_concepts(result, by, labels)
+        lines = _of_concepts(result, by, look.labels)
     elif _checks.one_of(by or LINES[1], LINES, "by") == LINES[0]:
         raise InputError("by 'families' needs a result of concepts with families; got one of agreement")
     else:
-        lines = _of_agreements(result.results if isinstance(result, Agreements) else (result,), labels)
+        lines = _of_agreements(result.results if isinstance(result, Agreements) else (result,), look.labels)
     names = list(lines.each)[: min(limit or MOST_LINES - 1, MOST_LINES - 1)]
     rows = [row for name in names for row in _rows(name, lines.each[name])]
     least = _rows(LEAST, lines.least)
@@ -73,7 +72,7 @@ def entropy_chart(
     x = alt.X("entropy:Q", scale=alt.Scale(domain=[0, 1.1], nice=False), axis=axis)
     y, tips = shares("answers that are not the choice", [*rows, *least])
     tips = [alt.Tooltip("model:N"), alt.Tooltip("n:Q", title="triplets", format=","), *tips]
-    chart = alt.layer(*joined([*least, *rows], x, y, channels, tips), width=points - 60, height=190)
+    chart = alt.layer(*joined([*least, *rows], x, y, channels, tips), width=look.points - 60, height=190)
     bars = bars_text(bin_.ci for name in names for bin_ in lines.each[name])
     sentences = [
         f"{lines.sentences[0]} {bars}".strip(),
@@ -82,7 +81,7 @@ def entropy_chart(
         first_of(len(names), len(lines.each), lines.of),
     ]
     title = "Error by the entropy of people's choice" + (f": {names[0]}" if len(order) == 1 else "")
-    return finished(chart, look, points, title, sentences)
+    return finished(chart, look, title, sentences)
 
 
 def _of_agreements(results: tuple[Agreement, ...], labels: Labels | None) -> _Lines:

@@ -13,9 +13,7 @@ from pyalign.data.names import largest_of
 from pyalign.errors import InputError
 from pyalign.nearest.scan import Neighbors
 from pyalign.report.charts.map import LINE, Members, TileSheet, lines_below, members_of, thumbnails
-from pyalign.report.charts.theme import (
-    SMALL, TEXT, Style, alt, at_point, chart_of, finished, style_of, texts, width_of, wrapped,
-)
+from pyalign.report.charts.theme import SMALL, TEXT, Style, alt, at_point, chart_of, finished, styled, texts, wrapped
 from pyalign.report.words import Labels, called, different, one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBORS = 12, {"single": 4, "double": 10}  # of each width
@@ -42,10 +40,10 @@ def nearest_of(search: Neighbors, queries: Sequence[str] | None = None) -> dict[
     return {query: near[query] for query in queries or near}
 
 
+@styled
 def gallery_chart(
-    searches: Sequence[Neighbors], *, style: str = "light", width: str = "double", limit: int | None = None,
-    images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
-    labels: Labels | None = None,
+    searches: Sequence[Neighbors], look: Style, *, limit: int | None = None, images: Any = None, categories: Any = None,
+    queries: Sequence[str] | None = None,
 ) -> Any:
     """The query, and to its right its neighbors with their similarity below, the nearest first.
 
@@ -53,18 +51,17 @@ def gallery_chart(
     right of those of the first. Frames say who shares a category with the query; without categories which both have.
     `limit`: of queries, the first (default: 12).
     """
-    look, points = style_of(style), width_of(width)
     if len(searches) > 2:
         raise InputError(f"a picture of kind 'gallery' shows one search, or two; got {len(searches)}")
     both = len(searches) == 2
-    most = (MOST_OF_BOTH if both else MOST_NEIGHBORS)[width]
+    most = (MOST_OF_BOTH if both else MOST_NEIGHBORS)[look.width]
     rows = nearest_of(searches[0], queries)
     if not rows:
         raise InputError("a picture of neighbors needs at least one; the result has none")
     drawn = list(rows)[: limit or MOST_QUERIES]
     panels = [{query: near[:most] for query, near in nearest_of(search, drawn).items()} for search in searches]
     k = max(len(near) for panel in panels for near in panel.values())
-    side = (points - 2 * 6 - 10 - GAP * (len(panels) - 1)) / (len(panels) * k + 1) - 4
+    side = (look.points - 2 * 6 - 10 - GAP * (len(panels) - 1)) / (len(panels) * k + 1) - 4
     names = [*drawn, *(name for panel in panels for near in panel.values() for name, _ in near)]
     uris, notes = thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
@@ -82,7 +79,7 @@ def gallery_chart(
             tiles.add(name, x, y, description, figure, frame)
     shares, near_both = {SAME: look.palette[0], OTHER: look.palette[1]}, {BOTH: look.palette[0]} if both else {}
     layers = tiles.layers(look, {QUERY: look.text, **(near_both if members is None else shares)})
-    sources = _sources(searches, labels)
+    sources = _sources(searches, look.labels)
     if both:
         heads = [{"x": left + side + 4, "y": 0, "head": source} for left, source in zip(starts, sources, strict=False)]
         layers.append(texts(heads, "head", align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
@@ -90,7 +87,7 @@ def gallery_chart(
     room = {"width": starts[-1] - GAP + side, "height": len(drawn) * step - 8 + head}
     title = f"Nearest neighbors by {' and by '.join(sources)}"
     over = _over_rows(searches, sources, k, len(drawn), len(rows))
-    return finished(alt.layer(*layers, **room), look, points, title, over, notes)
+    return finished(alt.layer(*layers, **room), look, title, over, notes)
 
 
 def _sources(searches: Sequence[Neighbors], labels: Labels | None) -> list[str]:
@@ -167,18 +164,18 @@ def top_cards(
     return cards
 
 
+@styled
 def cards_chart(
-    cards: Sequence[Card], *, style: str = "light", width: str = "double", limit: int | None = None,
-    images: Any = None, n_objects: int, n_triplets: int | None = None, assign: str = "sum", top: int = 1,
+    cards: Sequence[Card], look: Style, *, limit: int | None = None, images: Any = None, n_objects: int,
+    n_triplets: int | None = None, assign: str = "sum", top: int = 1,
 ) -> Any:
     """Cards in one column or two (default: 6), each with its eight objects in two rows.
 
     n_objects, n_triplets, assign, top: over what they are, and how `concepts` assigned triplets, for the title.
     """
-    look, points = style_of(style), width_of(width)
     shown = list(cards)[: limit or MOST_CARDS]
-    columns = 2 if width == "double" and len(shown) > 1 else 1
-    room = (points - 12 - 10 * (columns - 1)) / columns
+    columns = 2 if look.width == "double" and len(shown) > 1 else 1
+    room = (look.points - 12 - 10 * (columns - 1)) / columns
     side = (room - 2 * MARGIN - 4 * (ACROSS - 1)) / ACROSS
     uris, notes = thumbnails(images, [name for card in shown for name in card.objects], side, look.rgb)
     inside = side if uris else 2 * LINE + 2
@@ -192,7 +189,7 @@ def cards_chart(
             at = x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step
             tiles.add(name, *at, f"{card.label}: {one_line(name)}, weight {weight:.2f}")
     layers = [*_outlines(placed, room, height, look), *tiles.layers(look)]
-    size = {"width": points - 12, "height": (height + 10) * -(-len(shown) // columns) - 10}
+    size = {"width": look.points - 12, "height": (height + 10) * -(-len(shown) // columns) - 10}
     sentences = [
         f"The {TOP} of {n_objects:,} objects with most of each dimension, from left to right; "
         f"{len(shown)} of {len(cards)} dimensions."
@@ -204,7 +201,7 @@ def cards_chart(
             most = f"has this dimension among the {top} {which}"
         sentences.append(f"Share: of {n_triplets:,} choices, those whose chosen pair {most}.")
     chart = alt.layer(*layers, **size)
-    return finished(chart, look, points, "Dimensions of human similarity", sentences, notes)
+    return finished(chart, look, "Dimensions of human similarity", sentences, notes)
 
 
 def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: float, style: Style) -> list[Any]:

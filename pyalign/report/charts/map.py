@@ -23,7 +23,7 @@ from pyalign.extraction.decode import decode
 from pyalign.extraction.images import Images, as_images
 from pyalign.report.charts.theme import (
     SHAPES, SMALL, Style, alt, at_point, chart_of, colors_and_shapes, finished, letters_width, module_for, read_out,
-    style_of, texts, two_lines, width_of,
+    styled, texts, two_lines,
 )
 from pyalign.report.words import one_line
 
@@ -108,28 +108,28 @@ def _umap(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
     return coordinates, f"{near} neighbors"
 
 
+@styled
 def map_chart(
-    x: Any, names: Sequence[str], *, method: str = "pca", seed: int = 0, categories: Any = None, images: Any = None,
-    style: str = "light", width: str = "double", limit: int | None = None, label: str = "the embeddings",
+    x: Any, names: Sequence[str], look: Style, *, method: str = "pca", seed: int = 0, categories: Any = None,
+    images: Any = None, limit: int | None = None, label: str = "the embeddings",
 ) -> Any:
     """Objects as images, or as points with names next to some: as many of each as have room without overlap.
 
     Categories are colors and shapes, the seven largest have one of their own. `limit`: of images, or names (default:
     300 or 60); `label`: what the embeddings are called.
     """
-    look, points = style_of(style), width_of(width)
     coordinates, axes, sense = positions(x, method, seed)
     if len(names) != len(coordinates):
         raise InputError(f"names must have one for each of {len(coordinates)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
     colors = colored(categories, names, look)
     layers, frame, pictured, notes = objects_on_plane(
-        coordinates, names, colors, (images, limit), (points - 2 * 6 - 16.0, SIDE[width]), look
+        coordinates, names, colors, (images, limit), (look.points - 2 * 6 - 16.0, SIDE[look.width]), look
     )
     chart = alt.layer(*layers, *_axes(axes, frame, look), width=frame[0], height=frame[1])
     some = f"Images of {pictured}, as many as have room; points for the others."
     sentences = [f"{len(names):,} objects. {sense}", some if 0 < pictured < len(names) else ""]
-    return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
+    return finished(chart, look, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
 
 
 def colored(categories: Any, names: Sequence[str], look: Style) -> tuple[list[str], dict[str, str]]:

@@ -14,10 +14,10 @@ from pyalign.documents import ci_of
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.theme import (
-    SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, read_out, style_of, width_of,
+    SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, read_out, styled,
 )
 from pyalign.report.words import (
-    Labels, counted, different, header_of, intervals_text, labels_of, model_labels, one_line, over_words, p_text,
+    counted, different, header_of, intervals_text, labels_of, model_labels, one_line, over_words, p_text,
 )
 
 MOST = 60  # rows or columns; more are a sample of them
@@ -83,9 +83,9 @@ def sampled(order: Sequence[int], most: int) -> list[int]:
     return [order[k] for k in np.linspace(0, len(order) - 1, most).round().astype(int)]
 
 
-def names_spoken(cells: Cells, width: float) -> str:
+def names_spoken(cells: Cells, style: Style) -> str:
     """A sentence where columns are too narrow for their names."""
-    narrow = _sizes(cells, width)[0] < SMALL
+    narrow = _sizes(cells, style.points)[0] < SMALL
     return "Columns are too narrow for their names: those are in the tips and in the data." if narrow else ""
 
 
@@ -95,14 +95,14 @@ def _sizes(cells: Cells, width: float) -> tuple[float, float]:
     return max(LEAST_CELL, min(LARGEST_CELL, (width - label - 20) / len(cells.columns))), label
 
 
-def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float], square: bool = True) -> Any:
+def matrix(cells: Cells, style: Style, domain: tuple[float, float], square: bool = True) -> Any:
     """Colored cells with the names of rows and columns, and a legend.
 
     Args:
         domain: least and largest value of the colors.
         square: whether cells are; else they are lower than wide.
     """
-    side, label = _sizes(cells, width)
+    side, label = _sizes(cells, style.points)
     height = side if square else min(11.5, max(8.0, side))
     low, high = domain
     leaning = max(letters_width(name, SMALL) for name in cells.columns) > side - 2
@@ -191,22 +191,22 @@ def _least(values: np.ndarray) -> float:
     return min([0.0, *values[np.isfinite(values)].tolist()])
 
 
+@styled
 def cka_chart(
-    result: ModelSimilarities | LayerSimilarity, *, style: str = "light", width: str = "double", sort: str = "cluster",
-    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
+    result: ModelSimilarities | LayerSimilarity, look: Style, *, sort: str = "cluster", limit: int | None = None,
+    by: str | None = None,
 ) -> Any:
     """A matrix of one measure (`by`); models that are alike stand next to each other. Layers stay in their order.
 
     `sort`: one of `ORDERS`; "cluster" needs scipy. `limit`: evenly spread over that order; default 60.
     """
-    look, points = style_of(style), width_of(width)
     if isinstance(result, LayerSimilarity):
-        return _layers(result, look, points, limit)
+        return _layers(result, look, limit)
     measures = [one.measure for one in result]
     if by is not None and by not in measures:
         raise InputError(f"by must be one of the measures of the result, {', '.join(measures)}; got {by!r}")
     one = result[measures.index(by or measures[0])]
-    called = model_labels([(name, None) for name in one.models], labels=labels)
+    called = model_labels([(name, None) for name in one.models], labels=look.labels)
     names = different([called[name] for name in one.models])
     values = np.array(one.matrix, np.float64)
     names_of_p = ("p_value", "p_adjusted")
@@ -222,7 +222,7 @@ def cka_chart(
     faint = f"isValid(datum.{p}) && datum.{p} > {result.alpha!r}" if tested else ""
     corrected = "not corrected" if one.p_adjusted is None else f"corrected ({result.correction})"
     cells, order = _in_order(Cells(names, names, values, one.measure, more=more, faint=faint), values, sort, limit)
-    chart = matrix(cells, look, points, (_least(values[~np.eye(len(values), dtype=bool)]), 1.0))
+    chart = matrix(cells, look, (_least(values[~np.eye(len(values), dtype=bool)]), 1.0))
     batches = "" if result.batches is None else f" Means over {result.batches:,} batches."
     sentences = [
         f"{result.n_objects:,} objects that all models have.{batches}",
@@ -231,16 +231,16 @@ def cka_chart(
         f"Faint numbers: p above {result.alpha:g} in {result.permutations:,} permutations, {corrected} for the number "
         "of pairs.",
         order,
-        names_spoken(cells, points),
+        names_spoken(cells, look),
     ]
-    return finished(chart, look, points, f"Similarity of {counted(len(names), 'model')}: {one.measure}", sentences)
+    return finished(chart, look, f"Similarity of {counted(len(names), 'model')}: {one.measure}", sentences)
 
 
-def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | None) -> Any:
+def _layers(result: LayerSimilarity, look: Style, limit: int | None) -> Any:
     first, second = (different(list(map(one_line, names))) for names in (result.first, result.second))
     rows, columns = (sampled(range(len(names)), limit or MOST) for names in (first, second))
     cells = Cells(first, second, np.array(result.matrix, np.float64), result.measure).part(rows, columns)
-    chart = matrix(cells, look, points, (_least(cells.values), 1.0))
+    chart = matrix(cells, look, (_least(cells.values), 1.0))
     some = len(rows) < len(first) or len(columns) < len(second)
     sentences = [
         f"{result.n_objects:,} objects. Rows: layers of the first model, columns: of the second, in their order.",
@@ -248,24 +248,23 @@ def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | No
         f"p {p_text(result.p_value)} ({result.permutations:,} permutations).",
         f"{len(rows)} of {len(first)} and {len(columns)} of {len(second)} layers, evenly spread." if some else "",
     ]
-    return finished(chart, look, points, f"Similarity of layers: {result.measure}", sentences)
+    return finished(chart, look, f"Similarity of layers: {result.measure}", sentences)
 
 
+@styled
 def consistency_chart(
-    found: ErrorConsistency, *, style: str = "light", width: str = "double", sort: str = "cluster",
-    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
+    found: ErrorConsistency, look: Style, *, sort: str = "cluster", limit: int | None = None, by: str | None = None
 ) -> Any:
     """Kappa of every two models, with its interval and what the accuracies allow; the diagonal is empty.
 
     Models that err alike stand next to each other. `sort` and `limit` as in `cka_chart`. `by`: "kappa" (default), or
     "same-choice", the share of triplets in which both choose the same item.
     """
-    look, points = style_of(style), width_of(width)
     same = _checks.one_of(by or ERRORS[0], ERRORS, "by") == ERRORS[1]
     if same and any(pair.same_choice is None for pair in found.pairs):
         lacks = "a document of this version, computed again; this one has no such share"
         raise InputError(f"by 'same-choice' needs {lacks}")
-    called = labels_of(found, labels=labels)
+    called = labels_of(found, labels=look.labels)
     names, diagonal = [called[one.model] for one in found.models], np.eye(len(found.models), dtype=bool)
     kappa, least, most, share = (np.where(diagonal, np.nan, found.matrix(of))
                                  for of in ("kappa", "kappa_min", "kappa_max", "same_choice" if same else "kappa"))
@@ -295,8 +294,8 @@ def consistency_chart(
             if how.over else "No intervals.",
         ]
     title = f"{'Equal choices' if same else 'Error consistency'} of {counted(len(names), 'model')}"
-    chart = matrix(cells, look, points, ends)
-    return finished(chart, look, points, title, [*sentences, order, names_spoken(cells, points)])
+    chart = matrix(cells, look, ends)
+    return finished(chart, look, title, [*sentences, order, names_spoken(cells, look)])
 
 
 def _ends(found: ErrorConsistency, figure: str) -> dict[str, np.ndarray]:

@@ -22,8 +22,8 @@ from pyalign.report.charts.ranked import (
     MOST_MODELS, Band, Change, Panel, Row, Tick, change_of, order_of, ranked, row_of,
 )
 from pyalign.report.charts.theme import (
-    SHAPES, alt, bars_of, chart_of, colors_and_shapes, ends_of, finished, first_of, joined, known, legend_of,
-    letters_width, read_out, shares, style_of, width_of, with_margin,
+    SHAPES, Style, alt, bars_of, chart_of, colors_and_shapes, ends_of, finished, first_of, joined, known, legend_of,
+    letters_width, read_out, shares, styled, with_margin,
 )
 from pyalign.report.fits import held_out
 from pyalign.report.scored import Scored, scored_of, unprobed
@@ -35,22 +35,21 @@ Correlation = tuple[str, str, RsaResult]  # the model, what tells its points apa
 PROBED, SCORE = "probed, held out", ("as they came", "transformed")
 
 
+@styled
 def accuracy_chart(
-    results: Sequence[object], *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
+    results: Sequence[object], look: Style, *, sort: str = "value", limit: int | None = None, by: str | None = None
 ) -> Any:
     """Points with intervals, a row for each model; several measures, or sets of triplets, by color and shape.
 
     Of results of `pyalign.score` and `pyalign.compare`; one of `pyalign.noise_ceiling` may be among them. `by`
     "groups": a row for each group of triplets instead, models by color. `limit`: default 60.
     """
-    look, points = style_of(style), width_of(width)
     if by not in (None, "groups"):
         raise InputError(f"by must be 'groups' or left out for a picture of accuracy; got {by!r}")
     entries = [entry for result in results for entry in scored_of(result) if entry.accuracy is not None]
     if not entries:
         raise InputError("a picture of accuracy needs a model with an accuracy; the result has none")
-    names = called([(entry.name, entry.label) for entry in entries], labels)
+    names = called([(entry.name, entry.label) for entry in entries], look.labels)
     parts = [  # that tell entries of one model apart
         (entry.measure or "own choices", "as they came" if entry.transform is None else "transformed",
          one_line(os.path.basename(entry.triplets)) if entry.triplets else "triplets")
@@ -76,7 +75,7 @@ def accuracy_chart(
         *_over_what(entries, rows, first_of(len(shown), len(order), "groups" if by else "models")),
         first_of(len(series), len(models), "models and measures"),
     ]
-    return finished(ranked([panel], shown, series, look, points), look, points, title, sentences)
+    return finished(ranked([panel], shown, series, look), look, title, sentences)
 
 
 def _by_model(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
@@ -136,9 +135,9 @@ def _over_what(entries: Sequence[Scored], rows: Sequence[Row], first: str) -> li
     return [*sentences, f"Measure: {entries[0].measure}." if len(measures) == 1 and entries[0].measure else ""]
 
 
-def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "double") -> Any:
+@styled
+def ceiling_chart(result: NoiseCeiling, look: Style) -> Any:
     """Estimate and bounds of the ceiling as points with intervals; lines at chance and at the upper one of guessing."""
-    look, points = style_of(style), width_of(width)
     ceilings = {
         "upper: majority share": result.ceilings.upper,
         "estimate: likely choices": result.ceilings.estimate,
@@ -151,27 +150,25 @@ def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "d
     who = "participants not known" if result.n_persons is None else f"{result.n_persons:,} participants"
     bars = bars_text(ceiling.ci for ceiling in ceilings.values())
     over = f"{result.n_distinct:,} triplets that were answered at least twice, {result.n_answers:,} answers, {who}."
-    chart = ranked([panel], list(ceilings), ["people"], look, points)
-    return finished(chart, look, points, "Noise ceiling: how well people predict people", [f"{over} {bars}".strip()])
+    chart = ranked([panel], list(ceilings), ["people"], look)
+    return finished(chart, look, "Noise ceiling: how well people predict people", [f"{over} {bars}".strip()])
 
 
+@styled
 def before_after_chart(
-    results: ProbeCrossValidation | Scores | Score | Sequence[ProbeCrossValidation | Scores | Score], *,
-    style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    labels: Labels | None = None,
+    results: Sequence[ProbeCrossValidation | Scores | Score], look: Style, *, sort: str = "value",
+    limit: int | None = None,
 ) -> Any:
     """A row for each model, of one probe for each fold too; what is gained in a column of its own.
 
     Of results of `pyalign.cross_validate_probe`; or of `pyalign.score`, which hold models with and without a
     transform. `sort` "value" is by the accuracy afterwards. `limit`: default 60.
     """
-    results = [results] if isinstance(results, ProbeCrossValidation | Scores | Score) else list(results)
-    look, points = style_of(style), width_of(width)
     probes = [result for result in results if isinstance(result, ProbeCrossValidation)]
     if probes and len(probes) < len(results):
         raise InputError("a picture of before and after shows results of one command; got probe and score")
     entries = [entry for result in results for entry in scored_of(result)]
-    pairs, sentences = _before_after_probes(probes, labels) if probes else _before_after_maps(entries, labels)
+    pairs, sentences = _before_after_probes(probes, look.labels) if probes else _before_after_maps(entries, look.labels)
     before, after, gains = map(list, zip(*pairs, strict=True))
     order = order_of([*after, *before], "document" if len(probes) == 1 and sort == "value" else sort, gains)
     shown = order[: limit or MOST_ROWS]
@@ -179,9 +176,9 @@ def before_after_chart(
     if any(row.low is not None for row in gains):
         panels.append(Panel(gains, "gain", "+.0%", {"0": 0.0}, counted=False))
     names = (unprobed(probes), PROBED) if probes else SCORE
-    chart = ranked(panels, shown, names, look, points, stacked=width == "single")
+    chart = ranked(panels, shown, names, look, stacked=look.width == "single")
     title = f"{names[0].capitalize()} and probed accuracy" if probes else "Accuracy before and after the transform"
-    return finished(chart, look, points, title, [*sentences, first_of(len(shown), len(order), "models")])
+    return finished(chart, look, title, [*sentences, first_of(len(shown), len(order), "models")])
 
 
 def probe_names(results: Sequence[ProbeCrossValidation], labels: Labels | None = None) -> list[str]:
@@ -250,17 +247,13 @@ def _before_after_maps(entries: Sequence[Scored], labels: Labels | None) -> tupl
     ]
 
 
-def rsa_chart(
-    results: Rsa | Sequence[Rsa], *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, labels: Labels | None = None,
-) -> Any:
+@styled
+def rsa_chart(results: Sequence[Rsa], look: Style, *, sort: str = "value", limit: int | None = None) -> Any:
     """Two columns: with people's mean matrix, and the mean of those with each participant, before the noise ceiling.
 
     Several measures and correlations by color and shape. In a single column of a journal they stand below each other.
     `sort` "value" is by the correlation with the mean matrix. `limit`: default 60.
     """
-    results = [results] if isinstance(results, Rsa) else list(results)
-    look, points = style_of(style), width_of(width)
     correlations = [(result, row) for result in results for row in result.results]
     parts = [
         (row.correlation, row.measure or "as given", one_line(result.human or "people")) for result, row in correlations
@@ -268,7 +261,7 @@ def rsa_chart(
     series_of_rows = _what_differs(parts, parts[0][0])
     all_series = list(dict.fromkeys(series_of_rows))
     series = all_series[:MOST_MODELS]
-    names = model_labels([(row.embeddings, row.label) for _, row in correlations], labels=labels)
+    names = model_labels([(row.embeddings, row.label) for _, row in correlations], labels=look.labels)
     drawn = [
         (names[row.embeddings], name, row) for name, (_, row) in zip(series_of_rows, correlations, strict=True)
         if name in series
@@ -297,8 +290,8 @@ def rsa_chart(
         else "",
         first_of(len(series), len(all_series), "measures and correlations"),
     ]
-    chart = ranked(panels, shown, series, look, points, stacked=width == "single")
-    return finished(chart, look, points, "Representational similarity to people", sentences)
+    chart = ranked(panels, shown, series, look, stacked=look.width == "single")
+    return finished(chart, look, "Representational similarity to people", sentences)
 
 
 def _over_objects(rows: Sequence[RsaResult], people: Sequence[int]) -> list[str]:
@@ -340,17 +333,14 @@ ESCAPES = {ord(sign): f"\\{sign}" for sign in "\\'"}  # in a string of Vega's ex
 CHOSEN = "best layer, chosen on other objects"
 
 
-def depth_chart(
-    result: Comparison, *, style: str = "light", width: str = "double", limit: int | None = None,
-    labels: Labels | None = None,
-) -> Any:
+@styled
+def depth_chart(result: Comparison, look: Style, *, limit: int | None = None) -> Any:
     """A point for each layer with its interval, in the order of the layers; a line for each model.
 
     The layers of one model, or of models with the same layers, stand under their names; layers of different models
     under their depth, from the first (0) to the last (1). A diamond is the accuracy of the best layer, chosen on half
     of the objects and scored on the others, where the result has it. `limit`: of models, at most and by default 8.
     """
-    look, points = style_of(style), width_of(width)
     layers = result.layers
     if layers is None:
         raise InputError("a picture of depth needs models named MODEL::LAYER, at least two layers of a model; the "
@@ -358,10 +348,10 @@ def depth_chart(
     held = [(model, model.layer) for model in layers if model.layer is not None]
     of = list(dict.fromkeys(layer.of for _, layer in held))
     shown = of[: min(limit or MOST_LINES, MOST_LINES)]
-    names = model_labels([(name, None) for name in shown], labels=labels)
+    names = model_labels([(name, None) for name in shown], labels=look.labels)
     each = {name: [layer.name for _, layer in held if layer.of == name] for name in shown}
     rows, chosen = _of_layers(result, names, each)
-    x, room = _layers_axis(rows, [*each.values()], points - 60), points - 60
+    x, room = _layers_axis(rows, [*each.values()], look.points - 60), look.points - 60
     y, tips = shares("accuracy", [*rows, *chosen])
     tips = [alt.Tooltip("model:N"), alt.Tooltip("layer:N"), *tips]
     channels = colors_and_shapes("model", list(names.values()), look.palette, legend_of(shown))
@@ -379,7 +369,7 @@ def depth_chart(
     ]
     chart = alt.layer(*marks, width=room, height=190)
     title = f"Accuracy over the layers of {names[shown[0]] if len(shown) == 1 else counted(len(shown), 'model')}"
-    return finished(chart, look, points, title, sentences)
+    return finished(chart, look, title, sentences)
 
 
 def _layers_axis(rows: Sequence[Any], each: Sequence[Sequence[str]], room: float) -> Any:

@@ -112,8 +112,8 @@ def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> l
 
 
 def ranked(
-    panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
-    stacked: bool = False, room_for: Sequence[str] = (),
+    panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, stacked: bool = False,
+    room_for: Sequence[str] = (),
 ) -> Any:
     """The panels next to each other, or stacked, over the same rows: those of the items in `order`.
 
@@ -125,10 +125,10 @@ def ranked(
         raise InputError(f"a picture tells at most {MOST_MODELS} models apart; got {len(models)}")
     shown = set(order)
     panels = [replace(panel, rows=[row for row in panel.rows if row.item in shown]) for panel in panels]
-    label = min(0.42 * width, 8 + max(letters_width(item) for item in (*order, *room_for)))
+    label = min(0.42 * style.points, 8 + max(letters_width(item) for item in (*order, *room_for)))
     counts = 40 if panels[-1].counted and any(row.n is not None for row in panels[0].rows) else 0
     gap, side_by_side = (14, len(panels)) if len(panels) > 1 and not stacked else (0, 1)
-    room = (width - label - counts - gap * (side_by_side - 1) - 22) / side_by_side
+    room = (style.points - label - counts - gap * (side_by_side - 1) - 22) / side_by_side
     drawn = [
         _panel(panel, order, models, style, room, label if panel is panels[0] or stacked else None,
                counts > 0 and (panel is panels[-1] or stacked))

@@ -16,8 +16,8 @@ from pyalign.report.charts.map import (
 )
 from pyalign.report.charts.matrix import ORDERS, clustered, sampled, unfolded
 from pyalign.report.charts.theme import (
-    SMALL, TEXT, Style, alt, at_point, chart_of, finished, first_of, known, letters_width, read_out, style_of, texts,
-    two_lines, width_of,
+    SMALL, TEXT, Style, alt, at_point, chart_of, finished, first_of, known, letters_width, read_out, styled, texts,
+    two_lines,
 )
 from pyalign.report.words import Labels, counted, different, model_labels, one_line
 
@@ -39,10 +39,10 @@ class Panel(NamedTuple):
     y: float
 
 
+@styled
 def rdm_chart(
-    result: Rsa | Rdms, *, style: str = "light", width: str = "double", sort: str | None = None,
-    limit: int | None = None, by: str | None = None, categories: Any = None, images: Any = None,
-    labels: Labels | None = None,
+    result: Rsa | Rdms, look: Style, *, sort: str | None = None, limit: int | None = None, by: str | None = None,
+    categories: Any = None, images: Any = None,
 ) -> Any:
     """Matrices of the same objects in one order, that of the first one: the participants', where there are any.
 
@@ -51,18 +51,17 @@ def rdm_chart(
         limit: of objects, evenly spread over the order (default: 100; with images as many as have room).
         by: "percentiles" of the pairs of each matrix (default of several), which have no unit, or "values" as they are.
     """
-    look, points = style_of(style), width_of(width)
-    rdms, names, objects = _read(result, labels)
+    rdms, names, objects = _read(result, look.labels)
     by = _checks.one_of(by or COLORED[len(names) == 1], COLORED, "by")
-    across, ranks = _across(len(names), width), by == COLORED[0]
+    across, ranks = _across(len(names), look.width), by == COLORED[0]
     words = [""] * len(objects) if categories is None else _categories(categories, objects)
     order, sentence = _order(rdms, objects, words, sort or ("cluster" if categories is None else "category"))
-    room = (points - 2 * 6 - GAP * (across - 1)) / across
+    room = (look.points - 2 * 6 - GAP * (across - 1)) / across
     shown = sampled(order, limit or (int(room / PICTURE) - 1 if images is not None else MOST_OBJECTS))
     objects, words = [objects[k] for k in shown], [words[k] for k in shown]
     grouped = sentence == ORDER_BY_CATEGORY
-    left = _left(objects, words if grouped else [], room, points, images is not None)
-    side = min(LARGEST_CELL, (points - 2 * 6 - left - GAP * (across - 1)) / (across * len(objects)))
+    left = _left(objects, words if grouped else [], room, look.points, images is not None)
+    side = min(LARGEST_CELL, (look.points - 2 * 6 - left - GAP * (across - 1)) / (across * len(objects)))
     below = left + 4 if side >= SMALL or images is not None else 0.0
     step = side * len(objects) + GAP, side * len(objects) + GAP + HEAD + below
     panels = [
@@ -88,7 +87,7 @@ def rdm_chart(
         f"Measure: {one_line(*measures)}." if len(measures) == 1 else "",
     ]
     title = f"RDM: {names[0]}" if len(names) == 1 else "Representational dissimilarity matrices"
-    drawn = finished(alt.layer(*layers, **frame), look, points, title, sentences, notes)
+    drawn = finished(alt.layer(*layers, **frame), look, title, sentences, notes)
     drawn.usermeta["pyalign"]["order"] = shown  # by which a page finds the cells among the pairs of its table
     return drawn
 
@@ -270,20 +269,19 @@ def turned(places: np.ndarray, like: np.ndarray) -> np.ndarray:
     return out + 0.0
 
 
+@styled
 def mds_chart(
-    result: Rsa | Rdms, *, style: str = "light", width: str = "double", limit: int | None = None,
-    categories: Any = None, images: Any = None, labels: Labels | None = None,
+    result: Rsa | Rdms, look: Style, *, limit: int | None = None, categories: Any = None, images: Any = None
 ) -> Any:
     """Objects on a plane by classical MDS of each matrix, turned so that they resemble the first.
 
     Categories are colors and shapes; `limit`: of images, or names, in each.
     """
-    look, points = style_of(style), width_of(width)
-    rdms, names, objects = _read(result, labels)
+    rdms, names, objects = _read(result, look.labels)
     colors = colored(categories, objects, look)
-    across = _across(len(names), width)
-    side = SIDE[width] * (1.0 if across == 1 else 0.6)
-    room = (points - 2 * 6 - 16.0 - GAP * (across - 1)) / across
+    across = _across(len(names), look.width)
+    side = SIDE[look.width] * (1.0 if across == 1 else 0.6)
+    room = (look.points - 2 * 6 - 16.0 - GAP * (across - 1)) / across
     panels, kept, first, notes = [], [], None, dict[str, None]()
     for name, dissimilarities in zip(names, rdms.dissimilarities(), strict=False):
         places = scaled(dissimilarities)
@@ -303,7 +301,7 @@ def mds_chart(
         first_of(len(names), len(rdms.matrices), "matrices"),
     ]
     title = f"MDS: {names[0]}" if len(names) == 1 else "Objects by multidimensional scaling of each RDM"
-    return finished(chart, look, points, title, sentences, list(notes))
+    return finished(chart, look, title, sentences, list(notes))
 
 
 def _kept(places: np.ndarray, dissimilarities: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import (
     At, Look, Style, alt, bars_of, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width,
-    lined, of_field, placed, points_of, quantity, read_out, style_of, texts, width_of, with_margin,
+    lined, of_field, placed, points_of, quantity, read_out, styled, texts, with_margin,
 )
 from pyalign.report.fits import rank_text
 from pyalign.report.probabilities import bins_of, names_of
@@ -43,23 +43,21 @@ BinRow = TypedDict("BinRow", {
 ModelRow = dict[str, Any]
 
 
+@styled
 def reliability_chart(
-    results: Calibration | Calibrations | Sequence[Calibration | Calibrations], *, style: str = "light",
-    width: str = "double", limit: int | None = None, by: str | None = None, labels: Labels | None = None,
+    results: Sequence[Calibration | Calibrations], look: Style, *, limit: int | None = None, by: str | None = None
 ) -> Any:
     """A point for each bin, at the mean confidence of its answers; on the diagonal a model is what it says.
 
     `by`: "equal-mass" (default), bins of about as many answers each; or "equal-width". `limit`: at most and by default
     8, as many as colors tell apart.
     """
-    results = [results] if isinstance(results, Calibration | Calibrations) else list(results)
-    look, points = style_of(style), width_of(width)
     by = by or BINS[0]
     if by not in BINS:
         raise InputError(f"by must be one of {', '.join(BINS)} for a picture of reliability; got {by!r}")
     calibrations = [row for result in results for row in ([result] if isinstance(result, Calibration) else result)]
     shown = calibrations[: min(limit or MOST_MODELS, MOST_MODELS)]
-    names = names_of(shown, labels)
+    names = names_of(shown, look.labels)
     rows = [row for name, calibration in zip(names, shown, strict=True) for row in _bin_rows(name, calibration, by)]
     if not rows:
         raise InputError("a picture of reliability needs a bin with answers; the result has none")
@@ -80,7 +78,7 @@ def reliability_chart(
         first_of(len(shown), len(calibrations), "models"),
     ]
     title = "Reliability of choice probabilities" + (f": {names[0]}" if len(names) == 1 else "")
-    return finished(_diagonal(rows, names, look, points), look, points, title, sentences)
+    return finished(_diagonal(rows, names, look), look, title, sentences)
 
 
 def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
@@ -99,14 +97,14 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
     ]
 
 
-def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width: float) -> Any:
+def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style) -> Any:
     """The points of each model, joined, and the diagonal."""
     low, high = with_margin([value for row in rows for value in (row["confidence"], row["accuracy"])], 0.05)
     domain = [max(0.0, low), min(1.0, high)]
     several = len(names) > 1
     widest = max(letters_width(name) for name in names) + 20
-    at_side = several and widest + 200 < width
-    room = min(280.0, width - 50 - (widest if at_side else 0))
+    at_side = several and widest + 200 < style.points
+    room = min(280.0, style.points - 50 - (widest if at_side else 0))
     axis: dict[str, Any] = {"form": ".0%", "ends": domain, "tickCount": 6, "grid": True}
     x = quantity(alt.X, "confidence", "confidence: probability of the model's choice", **axis)
     y = quantity(alt.Y, "accuracy", "answers that are that choice", **axis)
@@ -123,16 +121,13 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
     return alt.layer(line, joined, dots, width=room, height=room)
 
 
-def metadata_chart(
-    result: MetadataRegressions, *, style: str = "light", width: str = "double", limit: int | None = None,
-    by: str | None = None, labels: Labels | None = None,
-) -> Any:
+@styled
+def metadata_chart(result: MetadataRegressions, look: Style, *, limit: int | None = None, by: str | None = None) -> Any:
     """Models as points with their intervals; color and shape are families.
 
     `by`: the column; default: the first of numbers, else of text. A column that is a score in another result has its
     own intervals. `limit`: at most so many names (default: 40), as many as have room.
     """
-    look, points = style_of(style), width_of(width)
     texts = list(dict.fromkeys(group.column for group in result.groups))
     columns = [*dict.fromkeys(row.column for row in result.results), *texts]
     column = by if by is not None else next(iter(columns), None)
@@ -140,13 +135,13 @@ def metadata_chart(
         raise InputError(
             f"by must be a column of the result, {', '.join(columns) or 'of which it has none'}; got {by!r}"
         )
-    rows = _model_rows(result, column, labels)
+    rows = _model_rows(result, column, look.labels)
     if not rows:
         raise InputError(f"a picture of 'metadata' needs models with a value in {column!r}; the result has none")
     if column in texts:
-        return _strips(result, column, rows, look, points)
+        return _strips(result, column, rows, look)
     line = [row for row in result.results if row.column == column][-1]  # on the logarithm where there is that
-    return _against_numbers(result, line, rows, look, points, limit or NAMED)
+    return _against_numbers(result, line, rows, look, limit or NAMED)
 
 
 def _model_rows(result: MetadataRegressions, column: str, labels: Labels | None) -> list[ModelRow]:
@@ -194,11 +189,10 @@ def _score_axis(channel: Any, result: MetadataRegressions, ends: tuple[float, fl
 
 
 def _against_numbers(
-    result: MetadataRegressions, line: MetadataRegression, rows: Sequence[ModelRow], look: Style, points: float,
-    limit: int,
+    result: MetadataRegressions, line: MetadataRegression, rows: Sequence[ModelRow], look: Style, limit: int
 ) -> Any:
     """Points at their numbers, with the line and its band, or at two scores with both intervals; names have room."""
-    logs, other, room = line.scale == "log10", result.other(line.column), points - 62
+    logs, other, room = line.scale == "log10", result.other(line.column), look.points - 62
     values = [float(row[end]) for row in rows for end in ("value", "value_low", "value_high") if end in row]
     low, high = min(values), max(values)
     more = (high / low) ** 0.05 if logs else 0.0
@@ -224,7 +218,7 @@ def _against_numbers(
     few = f"Names of {count} of {len(rows)} models, as many as have room." if count < len(rows) else ""
     title = f"{_capital(result.score_name)} against {line.column}"
     chart = alt.layer(*layers, names, width=room, height=HEIGHT)
-    return finished(chart, look, points, title, [*_over_models(result, line, len(rows)), few])
+    return finished(chart, look, title, [*_over_models(result, line, len(rows)), few])
 
 
 def _names_beside(
@@ -300,7 +294,7 @@ def _points(
     return [*layers, *points_of(base, rows, 26, **at, **family, **read_out(*tips))]
 
 
-def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], look: Style, points: float) -> Any:
+def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], look: Style) -> Any:
     """A row for each value of a text: its models, and their mean with its interval."""
     groups = [group for group in result.groups if group.column == column]
     means = list[dict[str, Any]]()
@@ -309,7 +303,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
         spoken = f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"
         means.append({"value": name, "accuracy": known(group.accuracy), "low": low, "high": high, "spoken": spoken})
     values = [mean["value"] for mean in means]
-    label = min(0.38 * points, 10 + max(map(letters_width, values)))
+    label = min(0.38 * look.points, 10 + max(map(letters_width, values)))
     side = alt.Axis(labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True)
     y = alt.Y("value:N", sort=values, title=None, axis=side)
     heights = [mean[end] for mean in means for end in ("accuracy", "low", "high")]
@@ -321,13 +315,13 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     plain: list[ModelRow] = [{**row, "value": one_line(row["value"]), "low": None, "high": None} for row in rows]
     layers = [bars_of(base, "x", x, strokeWidth=5, opacity=0.25, color=look.text), ticks.encode(x=x, **read),
               *_points(plain, {"x": x, "y": y}, "x", look, column, result)]
-    chart = alt.layer(*layers, width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
+    chart = alt.layer(*layers, width=look.points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = result.inference.over and f"over {over_words(result.inference.over)}, for these very models"
     sentences = [
         f"{counted(len(rows), 'model')}{counts_of(result)}; line: the mean of a group.",
         f"Bar: its {interval_header(result.inference.level)} {over}." if over else "",
     ]
-    return finished(chart, look, points, f"{_capital(result.score_name)} by {column}", sentences)
+    return finished(chart, look, f"{_capital(result.score_name)} by {column}", sentences)
 
 
 def counts_of(result: MetadataRegressions) -> str:
@@ -383,10 +377,8 @@ def _over_what(score: OtherScore) -> str:
     return f"{n} {score.unit}{of}"
 
 
-def scores_chart(
-    results: Sequence[Any], *, style: str = "light", width: str = "double", limit: int | None = None,
-    by: str | None = None, labels: Labels | None = None,
-) -> Any:
+@styled
+def scores_chart(results: Sequence[Any], look: Style, *, limit: int | None = None, by: str | None = None) -> Any:
     """Two scores of each model against each other: the first result (or all probes at the beginning) is the vertical.
 
     `by`: the other score, where further results have several; default: the first. `limit`: as of `metadata_chart`.
@@ -394,8 +386,8 @@ def scores_chart(
     first, others = first_and_others(results)
     if not others:
         raise InputError("a picture of scores needs two results or more, each with a score of the same models; got one")
-    found = regress_metadata(first, others=others, labels=labels)
+    found = regress_metadata(first, others=others, labels=look.labels)
     columns = [score.column for score in found.others or ()]
     if by is not None and by not in columns:
         raise InputError(f"by must be one of the other scores, {'; '.join(columns)}; got {by!r}")
-    return metadata_chart(found, style=style, width=width, limit=limit, by=by or columns[0], labels=labels)
+    return metadata_chart(found, style=look, limit=limit, by=by or columns[0])

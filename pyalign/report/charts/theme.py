@@ -10,19 +10,19 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, wraps
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
 from pyalign._registry import load
 from pyalign.documents import Interval
 from pyalign.errors import MissingExtraError
 from pyalign.report.blocks import Value
-from pyalign.report.words import one_line
+from pyalign.report.words import Labels, one_line
 
 ENDS = ("value", "low", "high")  # fields of a row: a value and the ends of its interval
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
@@ -200,7 +200,7 @@ WIDEST = 1015
 
 @dataclass(frozen=True)
 class Style:
-    """The colors of a picture."""
+    """How a picture looks."""
 
     # background, text: of all of it.
     background: str
@@ -211,6 +211,13 @@ class Style:
     palette: tuple[str, ...]  # of models and categories, in this order.
     ramp: tuple[str, ...]  # of values, from the tile to the first of the palette.
     turn: float  # the share of the ramp from which on letters are read better in the color of the background.
+    width: str = "double"  # "single" or "double", the columns of a journal.
+    labels: Labels | None = None  # what a page calls models, by their names; None: they are what results call them.
+
+    @property
+    def points(self) -> int:
+        """How wide the picture is."""
+        return WIDTHS[self.width]
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -230,14 +237,23 @@ STYLES = {
 }
 
 
-def style_of(name: str) -> Style:
-    """The style of that name; raises InputError for another."""
-    return STYLES[_checks.one_of(name, tuple(STYLES), "style")]
+def style_of(style: str | Style = "light", width: str = "double", labels: Labels | None = None) -> Style:
+    """A style as it is, or that of a name in the width of a name; raises InputError for another name."""
+    if isinstance(style, Style):
+        return style
+    colors = STYLES[_checks.one_of(style, tuple(STYLES), "style")]
+    return replace(colors, width=_checks.one_of(width, tuple(WIDTHS), "width"), labels=labels)
 
 
-def width_of(name: str) -> int:
-    """The width of that name in points; raises InputError for another."""
-    return WIDTHS[_checks.one_of(name, tuple(WIDTHS), "width")]
+def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a function that draws by a `look` the options `style`, `width` and `labels`, of which that is made."""
+
+    @wraps(draw)
+    def styled_draw(*of: Any, style: str | Style = "light", width: str = "double", labels: Labels | None = None,
+                    **options: Any) -> Any:
+        return draw(*of, style_of(style, width, labels), **options)
+
+    return styled_draw
 
 
 def letters_width(text: str, size: float = TEXT) -> float:
@@ -279,9 +295,7 @@ def two_lines(name: str, width: float) -> str:
     return "\n".join(line.rstrip() if len(line.rstrip()) <= most else line[: most - 1] + "…" for line in lines)
 
 
-def finished(
-    chart: Any, style: Style, width: float, title: str, sentences: Sequence[str], notes: Sequence[str] = ()
-) -> Any:
+def finished(chart: Any, style: Style, title: str, sentences: Sequence[str], notes: Sequence[str] = ()) -> Any:
     """The chart with its title, what the figures are over below it, and the looks.
 
     Args:
@@ -289,9 +303,9 @@ def finished(
         notes: what a reader should know who made it; they stay in the specification, under `usermeta`.
     """
     sentences = list(filter(None, sentences))
-    lines = [line for sentence in sentences for line in wrapped(sentence, width, SMALL)]
+    lines = [line for sentence in sentences for line in wrapped(sentence, style.points, SMALL)]
     head = alt.TitleParams(
-        wrapped(title, width, TITLE), subtitle=lines, anchor="start", frame="bounds", fontSize=TITLE,
+        wrapped(title, style.points, TITLE), subtitle=lines, anchor="start", frame="bounds", fontSize=TITLE,
         subtitleFontSize=SMALL, color=style.text, subtitleColor=style.muted, offset=8,
         subtitlePadding=3, subtitleLineHeight=SMALL + 2,
     )

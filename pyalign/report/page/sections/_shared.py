@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from inspect import signature
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from pyalign.data.names import listing
 from pyalign.report.blocks import (
     Block, Code, Column, Facts, Figure, Fold, Foot, Paragraph, Section, Table, Text, Tiles, Value, filled,
 )
-from pyalign.report.charts import charts_of, drawing
+from pyalign.report.charts import CHARTS, charts_of, drawing
 from pyalign.report.charts.theme import marks_of, rows_of
 from pyalign.report.page.html import Panels
 from pyalign.report.page.parts_html import Browser
@@ -166,10 +165,10 @@ class Row:
         figures = self.figures(result) if callable(self.figures) else self.figures
         for name, chart, *by in figures:
             if chart in charts_of(result):
-                options, takes = {"labels": labels, **dict(zip(("by",), by, strict=False))}, drawing(chart)
-                options = {name: value for name, value in options.items() if name in signature(takes).parameters}
+                options = {"labels": labels, **dict(zip(("by",), by, strict=False))}
                 data = self.data[chart](result, labels, *by) if chart in self.data else MARKS
-                yield figure(name, partial(takes, result, **options), getattr(result, "triplets", None), data)
+                draw = partial(drawing(chart), [result] if CHARTS[chart].several else result, **options)
+                yield figure(name, draw, getattr(result, "triplets", None), data)
         if self.more is not None:
             yield from self.more(result, labels)
         yield from parts_of_view(load(kinds()[result.command].view)(result, True, labels))
