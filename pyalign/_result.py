@@ -272,12 +272,14 @@ def read_result(document: Any, path: Any) -> Any:
     """The result of a document that was read already; `path`: where from, for messages. See `load_result`."""
     from pyalign.io.paths import bad
 
-    if not isinstance(document, dict) or "command" not in document or "schema" not in document:
-        raise bad(path, "is no result of pyalign: it says neither command nor schema")
-    command, schema = document["command"], document["schema"]
-    if not isinstance(command, str) or command not in kinds() or type(schema) is not int or schema != SCHEMA:
-        readable = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(sorted(kinds()))}"
-        raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {readable}")
+    if not isinstance(document, dict) or not isinstance(document.get("command"), str):
+        raise bad(path, "is no result of pyalign: it says no command")
+    command, schema = document["command"], document.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        version = f"made by pyalign {document.get('version')!s:.20}; this version ({__version__}) reads {SCHEMA}"
+        raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}, {version}")
+    if command not in kinds():
+        raise bad(path, f"is a result of {command!r:.60}, which is no command that this version ({__version__}) knows")
     try:
         require_letters(document)
         with np.errstate(over="ignore"):  # of numbers that float32 does not hold

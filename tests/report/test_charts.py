@@ -325,7 +325,7 @@ def test_what_has_no_picture_is_one_line(one_model, models, triplets, message_of
     assert "it says no command" in message_of(chart, {"results": []})
     assert "is a damaged result of 'concepts'" in message_of(chart, {"command": "concepts", "results": []})
     (tmp_path / "x.json").write_text("[1]")
-    assert "x.json must be a result of pyalign" in message_of(chart, tmp_path / "x.json")
+    assert "x.json: is no result of pyalign" in message_of(chart, tmp_path / "x.json")
     with pytest.raises(OSError):
         chart(tmp_path / "none.json")
 

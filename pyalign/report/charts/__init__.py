@@ -93,12 +93,7 @@ def as_result(source: Any) -> Any:
                 raise
             drawn = Remedy("embeddings", like="path")
             raise InputError(f"{error}; a result is a .json document, and {drawn} draws embeddings") from error
-    if not isinstance(source, Mapping) or not isinstance(source.get("command"), str):
-        raise InputError(f"{where} must be a result of pyalign, its document or its .json file; it says no command")
-    schema = source.get("schema", SCHEMA)
-    if type(schema) is not int or not 1 <= schema <= SCHEMA:
-        raise InputError(f"{where} must have schema {SCHEMA}, which this version knows; got {schema!r:.20}")
-    return read_result({"schema": SCHEMA, **source}, where)
+    return read_result({"schema": SCHEMA, **source} if isinstance(source, Mapping) else source, where)
 
 
 def as_results(source: Any) -> list[Any]:

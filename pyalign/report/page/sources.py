@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyalign._dataclass import dataclass, fields, is_dataclass, replace
-from pyalign._result import SCHEMA, kinds, read_result
+from pyalign._result import Result, read_result
 from pyalign._version import __version__
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.agreement import Agreement, Agreements
@@ -166,8 +166,10 @@ def _each(results: Any) -> Iterator[Any]:
 
 def _read(source: Any, where: str) -> tuple[dict[str, Any], Any]:
     """A document, and its result."""
-    if hasattr(source, "to_dict"):
-        return _shaped(source.to_dict(), where), source
+    if isinstance(source, Result):
+        document = source.to_dict()
+        require_letters(document)  # also of keys that no result has: they stand in the page
+        return document, source
     if isinstance(source, Mapping):
         try:
             document = json.loads(json.dumps(source, allow_nan=False))
@@ -181,26 +183,7 @@ def _read(source: Any, where: str) -> tuple[dict[str, Any], Any]:
         raise InputError(f"{where}: is a folder without .json files")
     else:
         document = read_json(source)
-    return _shaped(document, where), read_result(document, where)
-
-
-def _shaped(document: Any, where: str) -> dict[str, Any]:
-    """A document of a command that there is, in the schema that is known; in short words, as there may be many."""
-    if not isinstance(document, Mapping) or not isinstance(document.get("command"), str):
-        raise InputError(f"{where}: is no result of pyalign: it says no command")
-    command, schema = document["command"], document.get("schema")
-    if type(schema) is not int or schema < 1:
-        raise InputError(f"{where}: is no result of pyalign: its schema is {schema!r:.20}")
-    if schema > SCHEMA:
-        newer = f"made by pyalign {document.get('version')!s:.20}, "
-        raise InputError(f"{where}: has schema {schema}, {newer}of which this version knows {SCHEMA}")
-    if command not in kinds():
-        raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
-    try:
-        require_letters(document)  # also of keys that no result has: they stand in the page
-    except InputError as error:
-        raise InputError(f"{where}: is a damaged result of {command!r}: {error}") from error
-    return dict(document)
+    return document, read_result(document, where)
 
 
 def _named(result: Any, unnamed: dict[str, str]) -> Any:

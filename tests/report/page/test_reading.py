@@ -59,7 +59,7 @@ FAULTY = {
     "nan.json": ('{"command": "score", "schema": 1, "results": [NaN]}', "NaN"),
     "list.json": ("[1, 2]", "says no command"),
     "other.json": ('{"name": "x"}', "says no command"),
-    "newer.json": ('{"command": "score", "schema": 2, "version": "0.9"}', "has schema 2"),
+    "newer.json": ('{"command": "score", "schema": 2, "version": "0.9"}', "with schema 2"),
     "unknown.json": ('{"command": "dance", "schema": 1, "version": "0.1"}', "'dance'"),
     "damaged.json": ('{"command": "score", "schema": 1, "results": [{"accuracy": "high"}]}', "damaged"),
     "deep.json": ("[" * 100_000, "is not a sound JSON file"),
