@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyalign._dataclass import dataclass, field, replace
-from pyalign.analysis.accuracy import Score
 from pyalign.analysis.comparison.comparison_result import Comparison
 from pyalign.analysis.metadata.metadata_result import ModelPoint, ModelScore, OtherScore
 from pyalign.data.metadata import Matched, Metadata, Value, none_of
@@ -48,6 +47,7 @@ FIGURES = {
 }
 PURITY = _Figure("purity", "purity of neighbors", "", ("measure",), "n_objects", "objects", "")
 ACCURACIES = ("score", "compare", "probe")  # which have a chance level
+COMMON = ("score", "compare")  # whose triplets are those of all models
 LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
@@ -81,7 +81,7 @@ def scores_of(others: Any) -> list[Scores]:
         return [column for name, result in others.items() for column in _called(str(name), scores_of(result))]
     columns: dict[str, Scores] = {}
     for number, result in enumerate(others if isinstance(others, list | tuple) else [others], 1):
-        for name, column in _scores_in(result, number).items():
+        for name, column in _scores_in(result, f"others[{number - 1}]").items():
             there = columns.get(name)
             if there is not None and result.command == "probe":
                 _require_comparable(there.about, column.about)
@@ -101,28 +101,29 @@ def _called(name: str, columns: Sequence[Scores]) -> Iterator[Scores]:
         yield replace(column, about=replace(column.about, column=full))
 
 
-def _scores_in(result: Any, number: int) -> dict[str, Scores]:
-    """The scores in one of the other results, as columns by the name of the score."""
+def _scores_in(result: Any, where: str, by_measure: bool = True) -> dict[str, Scores]:
+    """The scores in a result, as columns by the name of the score; `by_measure`: one for each."""
     command = getattr(result, "command", "")
     figure = FIGURES.get(command)
     if figure is None:
         raise InputError(f"others must be results of {', '.join(FIGURES)}, which have a score of each model; "
-                         f"others[{number - 1}] is of {command or type(result).__name__}")
+                         f"{where} is of {command or type(result).__name__}")
     columns: dict[str, Scores] = {}
     for one in (figure, PURITY) if command == "neighborhoods" else (figure,):
         rows: Any = getattr(result, one.rows, (result,))
         n = next((n for of in (result, *rows[:1]) if (n := getattr(of, one.n, None)) is not None), None)
         chance = (rows[0] if command == "score" and rows else result).chance if command in ACCURACIES else None
-        source = getattr(result, one.source) if one.source else None
+        source = getattr(result, one.source, None)
         for row in rows:
             value, model = getattr(row, one.value), str(getattr(row, one.name) or "embeddings")
             if value is None or value != value:
                 continue
-            parts = [getattr(row, part, None) or getattr(result, part, None) for part in one.parts]
+            parts = [getattr(row, part, None) or getattr(result, part, None) for part in one.parts * by_measure]
             called = ", ".join([one.called, *(os.path.basename(str(part)) for part in parts if part)])
             column = columns.setdefault(called, Scores(OtherScore(called, chance, n, source, one.unit)))
             if model in column.cells:
-                raise InputError(f"others[{number - 1}] must have one {called} of each model; got several of {model}")
+                raise InputError(f"{where} must have one {called} of each model; got several of {model}"
+                                 f"{'' if by_measure else ': choose one measure'}")
             column.cells[model] = float(value), getattr(row, one.ci) if one.ci else ci_of(value)
     return columns
 
@@ -154,12 +155,22 @@ def models_of(result: Any) -> Models:
     if command not in FIGURES:
         raise InputError(f"result must be of {', '.join(FIGURES)}, which have a score of each model; got "
                          f"{command or type(result).__name__}")
-    if command == "compare":
-        return _compared(result)
-    return _scored(result) if command == "score" else _with_other_score(result)
+    columns = [*_scores_in(result, "result", by_measure=False).values()] if command in COMMON else scores_of(result)
+    if len(columns) != 1:
+        named = ", ".join(column.about.column for column in columns) or "none"
+        raise InputError(f"result must have one score of each model; got {named}: choose one measure and correlation")
+    about, cells = columns[0].about, columns[0].cells
+    values, intervals = zip(*cells.values(), strict=True)
+    models = Models(tuple(cells), np.array(values, dtype=np.float64), intervals, {"score": about}, (
+        f"{about.column} says how sure each value is, not how the models' errors go together: intervals of "
+        "slopes and correlations are over models only",
+    ))
+    if command not in COMMON:
+        return models
+    return _compared(models, result) if command == "compare" else _scored(models, result)
 
 
-def _compared(result: Comparison) -> Models:
+def _compared(models: Models, result: Comparison) -> Models:
     counts = {"objects": result.n_objects, "subjects": result.n_subjects or 0, "triplets": result.n_triplets}
     how = result.inference
     degrees = 0 if how.over is None else min(counts[by] for by in how.over.split("+")) - 1
@@ -171,48 +182,21 @@ def _compared(result: Comparison) -> Models:
         notes = (f"{why}, so that the covariance of the models' errors is not known: no interval over {how.over}",)
     about = {name: getattr(result, name) for name in ("n_triplets", "n_objects", "n_subjects", "triplets", "task")}
     covariance = None if result.covariance is None else np.array(result.covariance)
-    return Models(
-        tuple(model.model for model in result.models), np.array([model.accuracy for model in result.models]),
-        tuple(model.ci for model in result.models), about, notes, covariance=covariance, degrees=degrees,
-        by=None if covariance is None else how.over,
-    )
+    by = None if covariance is None else how.over
+    return replace(models, about=about, notes=notes, covariance=covariance, degrees=degrees, by=by)
 
 
-def _scored(result: Any) -> Models:
-    scores = [result] if isinstance(result, Score) else list(result.results)
-    names = [str(score.embeddings or "embeddings") for score in scores]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"result must have one score of each model; got several of {twice}: choose one measure")
-    known = {name: score for name, score in zip(names, scores, strict=True) if score.accuracy is not None}
-    if not known:
-        raise InputError("result must have accuracies; got scores of triplets that nobody has answered")
-    counts = {score.n_triplets for score in known.values()}
+def _scored(models: Models, result: Any) -> Models:
+    rows = [row for row in getattr(result, "results", (result,)) if row.accuracy is not None]
+    counts = {row.n_triplets for row in rows}
     note = (
         "scores say how sure each accuracy is, not how the models' errors, on the same triplets, go together: "
         "intervals of slopes and correlations over objects need a result of `pyalign compare`"
     )
-    return Models(
-        tuple(known), np.array([score.accuracy for score in known.values()], dtype=np.float64),
-        tuple(score.ci for score in known.values()),
-        {"n_triplets": counts.pop() if len(counts) == 1 else None, "triplets": getattr(result, "triplets", None),
-         "task": next(iter(known.values())).task},
-        (note,), {name: score.label for name, score in known.items() if score.embeddings and score.label},
-    )
-
-
-def _with_other_score(result: Any) -> Models:
-    columns = scores_of(result)
-    if len(columns) != 1:
-        named = ", ".join(column.about.column for column in columns) or "none"
-        raise InputError(f"result must have one score of each model; got {named}: choose one measure and correlation")
-    about, cells = columns[0].about, columns[0].cells
-    note = (
-        f"{about.column} says how sure each value is, not how the models' errors go together: intervals of "
-        "slopes and correlations are over models only"
-    )
-    values, intervals = zip(*cells.values(), strict=True)
-    return Models(tuple(cells), np.array(values, dtype=np.float64), intervals, {"score": about}, (note,))
+    about = {"n_triplets": counts.pop() if len(counts) == 1 else None, "triplets": getattr(result, "triplets", None),
+             "task": rows[0].task}
+    labels = {row.embeddings: row.label for row in rows if row.embeddings and row.label}
+    return replace(models, about=about, notes=(note,), labels=labels)
 
 
 def joined(
