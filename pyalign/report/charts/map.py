@@ -10,7 +10,7 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -32,22 +32,7 @@ PRINCIPAL = 50  # components that t-SNE and UMAP start from, where there are mor
 SIDE = {"single": 16.0, "double": 22.0}  # points of an image
 MOST_IMAGES, MOST_NAMES = 300, 60
 LARGEST = 7  # categories with a color; the others share one
-
-
-class _OfMatrix(TypedDict, total=False):
-    matrix: str
-
-
-class MapRow(_OfMatrix):
-    """An object at a place, in points; the matrix that the place is of, where there are several maps."""
-
-    name: str
-    category: str
-    x: float
-    y: float
-    spoken: str
-
-
+MapRow = dict[str, Any]  # an object: `name`, `category`, where it stands (`x`, `y`), and `matrix` if there are several
 Positions = tuple[np.ndarray, list[str], str]  # (n, 2) float64; titles of the axes; how to read them
 
 
@@ -157,12 +142,11 @@ def objects_on_plane(
         there = [k for k in _shuffled(len(names)) if names[k] in of_objects]
         shown = [there[k] for k in _apart(at[there], [(side + 2, side + 2)] * len(there), limit or MOST_IMAGES)]
     uris, notes = thumbnails(images, [names[k] for k in shown], side, look.rgb)
+    of = {} if matrix is None else {"matrix": matrix}
     rows: list[MapRow] = [
-        {"name": name, "category": word, "x": across, "y": down, "spoken": f"{name} {word}".strip()}
+        {"name": name, "category": word, "x": across, "y": down, "spoken": f"{name} {word}".strip(), **of}
         for name, word, (across, down) in zip(names, words, at.tolist(), strict=True)
     ]
-    if matrix is not None:
-        rows = [{**row, "matrix": matrix} for row in rows]
     pictured = [row for row in rows if row["name"] in uris]
     layers = [_points([row for row in rows if row["name"] not in uris], len(names), frames, bool(pictured), look)]
     if pictured:

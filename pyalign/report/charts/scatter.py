@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,12 +31,6 @@ OTHERS, NONE = "other families", "no family known"
 BARS: tuple[tuple[Literal["low", "lowest"], Literal["high", "highest"], float, float], ...] = (
     ("low", "high", 1.0, 0.7), ("lowest", "highest", 3.0, 0.45),
 )
-# A bin of a calibration, with the ends of its confidences.
-BinRow = TypedDict("BinRow", {
-    "model": str, "confidence": float, "accuracy": float, "n": int, "from": float, "to": float, "spoken": str,
-})
-
-
 # A model with its `value` in a column of the metadata; its `accuracy`, with the ends of its interval (`low`, `high`),
 # and of its `seeds` (`lowest`, `highest`); its `family`, and the words that are `spoken`. `value_low`, `value_high`:
 # the ends of the value's own interval, where the column is a score in another result that has one.
@@ -81,7 +75,7 @@ def reliability_chart(
     return finished(_diagonal(rows, names, look), look, title, sentences)
 
 
-def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
+def _bin_rows(name: str, calibration: Calibration, by: str) -> list[dict[str, Any]]:
     """The bins of a calibration that hold answers."""
     reliability = calibration.equal_mass if by == BINS[0] else calibration.equal_width
     n_bins, edges = len(reliability.count), reliability.edges
@@ -97,7 +91,7 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
     ]
 
 
-def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style) -> Any:
+def _diagonal(rows: Sequence[dict[str, Any]], names: Sequence[str], style: Style) -> Any:
     """The points of each model, joined, and the diagonal."""
     low, high = with_margin([value for row in rows for value in (row["confidence"], row["accuracy"])], 0.05)
     domain = [max(0.0, low), min(1.0, high)]

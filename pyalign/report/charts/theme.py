@@ -12,7 +12,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
-from typing import Any, NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,34 +35,9 @@ class Drawn(Protocol):
         """The specification of the chart, checked by the schema of Vega-Lite."""
 
 
-class At(TypedDict, total=False):
-    """The channels of Altair that say where marks stand."""
-
-    x: Any
-    y: Any
-    yOffset: Any
-
-
-class Look(TypedDict):
-    """The channels of Altair that tell names apart."""
-
-    color: Any
-    shape: Any
-
-
-class Spec(TypedDict, total=False):
-    """What is read of a Vega-Lite specification, as a chart of Altair gives it by `to_dict`."""
-
-    height: float | str | dict[str, float]
-    vconcat: list[Spec]
-    hconcat: list[Spec]
-    layer: list[Spec]
-    encoding: dict[str, dict[str, str]]
-    data: dict[str, list[object]]
-    datasets: dict[str, list[Any]]
-    usermeta: dict[str, dict[str, Any]]
-    description: str
-    config: dict[str, str]
+At = dict[str, Any]  # the channels of Altair that say where marks stand
+Look = dict[str, Any]  # those that tell names apart: `color` and `shape`
+Spec = dict[str, Any]  # a Vega-Lite specification, as a chart of Altair gives it by `to_dict`
 
 
 def module_for(what: str, module: str, package: str, extra: str = "report") -> Any:
