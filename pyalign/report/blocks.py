@@ -199,6 +199,22 @@ class Table:
         if len(lengths) > 1:
             raise ValueError(f"columns of table {self.name!r} must have as many values each; got {sorted(lengths)}")
 
+    @property
+    def order(self) -> list[int]:
+        """The rows as a page sorts them at first: what is missing comes last, whichever way that is."""
+        header, descending = self.sort or ("", False)
+        values = next((column.values for column in self.columns if self.sort and column.header == header), None)
+        rows = range(len(self.columns[0].values) if self.columns else 0)
+        if values is None:
+            return [*rows]
+
+        def key(row: int) -> tuple[bool, Any]:
+            value = values[row]
+            return isinstance(value, str), value.casefold() if isinstance(value, str) else value
+
+        there = sorted((row for row in rows if values[row] is not None), key=key, reverse=descending)
+        return there + [row for row in rows if values[row] is None]
+
     def on_page(
         self, name: str, caption: str = "", sort: str = "", ascending: bool = False, *, fold: str = "", only: str = ""
     ) -> Table:

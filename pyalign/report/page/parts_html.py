@@ -134,8 +134,7 @@ NONE = -(1 << 15)  # among decimals
 def table(part: Table, page: Page) -> str:
     """Tools, and the table in a frame that scrolls."""
     part = replace(part, columns=tuple(_finite(column) for column in part.columns if column.only != TEXT))
-    name, sort = escape(part.name), _sort(part)
-    order = _order(part, sort)
+    name, sort, order = escape(part.name), _sort(part), part.order
     count = len(order)
     page.keep(part.name, table_data(part), packed=True)
     first = order if count <= MOST else order[:STATIC]
@@ -165,21 +164,6 @@ def _sort(part: Table) -> tuple[str, bool] | None:
     """The header, as it is shown, that rows are sorted by, and whether the largest come first; None: it is left out."""
     by, descending = part.sort or ("", False)
     return next(((column.heading, descending) for column in part.columns if part.sort and column.header == by), None)
-
-
-def _order(part: Table, sort: tuple[str, bool] | None) -> list[int]:
-    """Rows as they stand at first: what is missing comes last, whichever way they are sorted."""
-    order = list(range(len(part.columns[0].values) if part.columns else 0))
-    if sort is None:
-        return order
-    values = next(column for column in part.columns if column.heading == sort[0]).values
-
-    def key(row: int) -> tuple[bool, Any]:
-        value = values[row]
-        return isinstance(value, str), value.casefold() if isinstance(value, str) else value
-
-    there = sorted((row for row in order if values[row] is not None), key=key, reverse=sort[1])
-    return there + [row for row in order if values[row] is None]
 
 
 def _header(column: Column, kind: str, sort: tuple[str, bool] | None) -> str:

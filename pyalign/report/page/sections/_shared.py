@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -208,12 +207,8 @@ def _captioned(table: Table, notes: Sequence[str]) -> Table:
     count, about = len(table.columns[0].values), [table.caption or table.title.removesuffix(":"), "; ".join(notes)]
     if count > MOST_ROWS:
         about.append(f"the first {MOST_ROWS:,} of {count:,} rows; the document has all")
-        order = list(range(count))
-        if table.sort is not None:
-            values: tuple[Any, ...] = next(one.values for one in table.columns if one.header == table.sort[0])
-            sign = -1.0 if table.sort[1] else 1.0
-            order.sort(key=lambda k: math.inf if values[k] is None else sign * values[k])
-        table = replace(table, columns=tuple(_cut(column, order[:MOST_ROWS]) for column in table.columns))
+        rows = table.order[:MOST_ROWS]
+        table = replace(table, columns=tuple(_cut(column, rows) for column in table.columns))
     return replace(table, columns=filled(table.columns), caption=" ".join(sentence(text) for text in about if text))
 
 
@@ -339,11 +334,6 @@ def triplet_sets(sources: Sources) -> TripletSets:
 
 
 # Words
-
-
-def percent(value: float | None) -> str:
-    """A fraction in a sentence."""
-    return "none" if value is None else f"{100 * value:.1f}%"
 
 
 def file_label(path: Any) -> str:

@@ -19,20 +19,19 @@ from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
 from pyalign.data import ANCHORED
 from pyalign.probing.cross_validate import ProbeCrossValidation
-from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, ends_of, filled
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
 from pyalign.report.comparison import failures_view
 from pyalign.report.fits import probes_blocks
 from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import (
-    Part, TripletSets, figure, file_label, in_both_widths, notes_part, parts_of_view, percent, section_of, triplet_sets,
+    Part, TripletSets, figure, file_label, in_both_widths, notes_part, parts_of_view, section_of, triplet_sets,
     triplets_text, where,
 )
 from pyalign.report.page.sections.comparisons import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
-from pyalign.report.words import counted, intervals_over, labels_of, over_words, spread
+from pyalign.report.words import counted, intervals_over, labels_of, over_words, percent, spread
 
 ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"
 MOST_NOTES = 3  # that stand below the tables unfolded
@@ -254,10 +253,10 @@ def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label
     sentences = [
         f"Accuracy on {on}",
         f"{bars}; a row without one has none in its document" if bars else "no intervals in the documents",
-        f"chance {words.percent(entries[0].row.chance)}",
+        f"chance {percent(entries[0].row.chance)}",
     ]
     known = list(dict.fromkeys(ceiling for ceiling in ceilings if ceiling is not None))
-    each = " and ".join(f"{words.percent(value)} ({name})" for value, name in known)
+    each = " and ".join(f"{percent(value)} ({name})" for value, name in known)
     several = f"noise ceilings {each}, of each row that of its document" if len(known) > 1 else f"noise ceiling {each}"
     sentences.append(several if known else "no noise ceiling in the documents")
     if any(entry.row.held_out is not None for entry in entries):
