@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyalign._dataclass import dataclass
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
@@ -181,8 +181,7 @@ def _calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     ).on_page("reliability-table", "expected calibration error (ECE) of each model", "ECE", ascending=True)
 
 
-@dataclass(frozen=True)
-class Bin:
+class Bin(NamedTuple):
     """The answers with a confidence above `low`, up to `high`: how many, the mean of it, their accuracy."""
 
     low: float
@@ -200,12 +199,9 @@ def bins_of(reliability: Reliability) -> list[Bin]:
         >>> bins_of(Reliability((0, 0.5, 1), (0, 4), (None, 0.7), (None, 0.75), 0.05))
         [Bin(low=0.5, high=1, n=4, confidence=0.7, accuracy=0.75)]
     """
-    edges = reliability.edges
-    columns = zip(edges, edges[1:], reliability.count, reliability.confidence, reliability.accuracy, strict=False)
-    return [
-        Bin(low, high, n, confidence, accuracy)
-        for low, high, n, confidence, accuracy in columns if n and confidence is not None and accuracy is not None
-    ]
+    of, edges = reliability, reliability.edges
+    rows: list[Any] = [*zip(edges, edges[1:], of.count, of.confidence, of.accuracy, strict=False)]
+    return [Bin(*row) for row in rows if row[2] and None not in row]
 
 
 # Agreement with many people

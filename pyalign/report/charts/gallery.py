@@ -86,7 +86,7 @@ def gallery_chart(
                             color=look.text, limit=starts[1] - starts[0] - GAP, aria=True))
     room = {"width": starts[-1] - GAP + side, "height": len(drawn) * step - 8 + head}
     title = f"Nearest neighbors by {' and by '.join(sources)}"
-    over = _over_rows(searches, sources, k, len(drawn), len(rows))
+    over = over_rows(searches, sources, k, len(drawn), len(rows))
     return finished(alt.layer(*layers, **room), look, title, over, notes)
 
 
@@ -100,7 +100,7 @@ def _sources(searches: Sequence[Neighbors], labels: Labels | None) -> list[str]:
     ])
 
 
-def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
+def over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
     """Sentences on how many rows were searched, what the numbers are, and how many true neighbors an index found."""
     values = " or ".join(dict.fromkeys(f"{search.kind} ({search.units})" for search in searches))
     indices = [

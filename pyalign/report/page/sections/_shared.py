@@ -68,22 +68,16 @@ def _number_in(name: str, number: int) -> str:
     return re.sub("(?=-data$|-seen$|$)", f"-{number}", name, count=1)
 
 
-def in_both_widths(draw: Callable[..., Any]) -> dict[str, Any]:
-    """A chart as wide as a page, and as a telephone, as `Figure` takes them: what ``draw(width=...)`` gives."""
-    return {"chart": draw(width="double"), "narrow": draw(width="single")}
-
-
 MARKS = Table(())  # in place of the numbers of a figure: those of its marks
 
 
 def figure(name: str, draw: Callable[..., Any], triplets: str | None = None, data: Table | None = MARKS) -> Figure:
     """A figure with its own title and sentences, its ends in words, and the numbers that it shows.
 
-    `draw`: as in `in_both_widths`; `triplets`: the file that they are of; `data`: the numbers, None if they are in
-    another table.
+    `draw`: makes a chart as wide as a page, and as a telephone, by ``draw(width=...)``; `triplets`: the file that they
+    are of, or what it is called; `data`: the numbers, None if they are in another table.
     """
-    charts = in_both_widths(draw)
-    chart = charts["chart"]
+    chart, narrow = (draw(width=width) for width in ("double", "single"))
     title = chart.usermeta["pyalign"]["title"]
     said = chart.description.removeprefix(f"{title}.").strip()
     on = "" if triplets is None else f", triplets{of_file(file_label(triplets))}"
@@ -93,7 +87,7 @@ def figure(name: str, draw: Callable[..., Any], triplets: str | None = None, dat
         data = Table(columns, caption="What the figure shows, in numbers.")
     summary = " ".join(filter(None, (said, _ends_of(marks_of(chart)[:1]))))
     data = None if data is None else replace(data, name=f"{name}-data")
-    return Figure(name, f"{title}{on}.", summary=summary, data=data, **charts)
+    return Figure(name, f"{title}{on}.", chart, summary, data, narrow)
 
 
 def _ends_of(sets: Sequence[Sequence[Mapping[str, Value]]]) -> str:

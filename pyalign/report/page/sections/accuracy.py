@@ -19,14 +19,13 @@ from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
 from pyalign.data import ANCHORED
 from pyalign.probing.cross_validate import ProbeCrossValidation
-from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, ends_of, filled
+from pyalign.report.blocks import Column, Fact, Facts, Fold, Rows, Section, Table, Text, ends_of, filled
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
 from pyalign.report.comparison import failures_view
 from pyalign.report.fits import probes_blocks
 from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import (
-    Part, TripletSets, figure, file_label, in_both_widths, notes_part, parts_of_view, section_of, triplet_sets,
-    triplets_text, where,
+    Part, TripletSets, figure, file_label, notes_part, parts_of_view, section_of, triplet_sets, triplets_text, where,
 )
 from pyalign.report.page.sections.comparisons import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
@@ -119,7 +118,9 @@ def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> It
     seen = [entry for entry in entries if entry.row.in_sample]
     fair = [entry for entry in entries if not entry.row.in_sample] or entries
     yield _facts(fair, ceiling)
-    yield _figure(fair, estimates, sources, label)
+    if drawn := [entry for entry in fair if entry.row.held_out is None and entry.row.accuracy is not None]:
+        draw = partial(accuracy_chart, [*_results(drawn), *estimates], labels=sources.labels)
+        yield figure("accuracy-chart", draw, label, None)
     yield _table(sources, sets, fair, ceiling, "accuracy-table", label)
     if 0 < len(seen) < len(entries):
         table = _table(sources, sets, seen, ceiling, "accuracy-table-seen", label)
@@ -145,20 +146,6 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
 def _best_first(entries: Sequence[Entry]) -> list[Entry]:
     """The entries whose accuracy is known, the most accurate first."""
     return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
-
-
-def _figure(entries: Sequence[Entry], estimates: Sequence[NoiseCeiling], sources: Sources, label: str) -> Figure | None:
-    drawn = [entry for entry in entries if entry.row.held_out is None and entry.row.accuracy is not None]
-    if not drawn:
-        return None
-    charts = in_both_widths(partial(accuracy_chart, [*_results(drawn), *estimates], labels=sources.labels))
-    order = _best_first(drawn)
-    best, worst = order[0], order[-1]
-    summary = f"{best.label} ({best.how}) agrees with people most, {percent(best.row.accuracy)}"
-    if worst is not best:
-        summary += f"; {worst.label} ({worst.how}) least, {percent(worst.row.accuracy)}"
-    summary += f"; chance is {percent(entries[0].row.chance)}. The table below has all figures."
-    return Figure("accuracy-chart", f"Accuracy of each model on {label}.", summary=summary, **charts)
 
 
 def _results(entries: Sequence[Entry]) -> Iterator[Scores | Comparison]:

@@ -16,7 +16,7 @@ from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.nearest.scan import Neighbors
 from pyalign.report import neighborhoods
 from pyalign.report.blocks import Fold, Section, Tile, Tiles
-from pyalign.report.charts.gallery import nearest_of
+from pyalign.report.charts.gallery import nearest_of, over_rows
 from pyalign.report.charts.theme import ends_of
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import Drawn, Labels, Part, Row, pooled_of, where
@@ -160,7 +160,12 @@ def _gallery(documents: Sequence[Loaded], sources: Sources) -> Tiles:
                 both = bool(others) and all(item in other for other in others)
                 tiles.append(Tile(item, "no figure" if value is None else f"{value:.3f}", "both" if both else ""))
             rows.append((query if len(documents) == 1 else f"{query}: {label}", tuple(tiles)))
-    return Tiles("gallery", _caption(documents, labels, len(queries)), tuple(rows))
+    results = [document.result for document in documents]
+    k = max(len(near) for search in searches for near in search.values())
+    sentences = [f"By {' and by '.join(labels)}.", *over_rows(results, labels, min(k, NEAR), min(len(queries), QUERIES),
+                                                             len(queries))]
+    sentences += ["Framed: neighbors that all of them have."] * (len(documents) > 1)
+    return Tiles("gallery", " ".join(filter(None, sentences)), tuple(rows))
 
 
 def _labels(documents: Sequence[Loaded], sources: Sources) -> list[str]:
@@ -172,20 +177,6 @@ def _labels(documents: Sequence[Loaded], sources: Sources) -> list[str]:
     if len(set(longer)) == len(longer):
         return longer
     return different([f"{name} ({where(document)})" for name, document in zip(names, documents, strict=True)])
-
-
-def _caption(documents: Sequence[Loaded], labels: Sequence[str], queries: int) -> str:
-    value = " or ".join(dict.fromkeys(f"{document.result.kind}, {document.result.units}" for document in documents))
-    by = " and by ".join(labels)
-    text = f"The nearest of {documents[0].result.n:,} rows to each query by {by}, the nearest first; below: {value}."
-    if len(documents) > 1:
-        text += " Framed: neighbors that all of them have."
-    for document, label in zip(documents, labels, strict=True):
-        if document.result.recall is not None:
-            text += (
-                f" {label}: an approximate index, which finds {percent(document.result.recall)} of the true neighbors."
-            )
-    return text if queries <= QUERIES else f"{text} The first {QUERIES} of {queries:,} queries."
 
 
 def _pictures(found: Neighborhoods, labels: Labels) -> Iterator[Fold]:
