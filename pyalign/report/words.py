@@ -306,17 +306,6 @@ def header_of(how: Inference) -> str:
     return "" if how.over is None else interval_header(how.level)
 
 
-def intervals_text(how: Inference) -> str:
-    """The level of the intervals of a result and what they are over; "no intervals" where it has none.
-
-    Example:
-        >>> intervals_text(Inference("objects", level=0.9)), intervals_text(Inference())
-        ('90% intervals over objects', 'no intervals')
-    """
-    level = "" if how.level is None else f"{100 * how.level:g}% "
-    return "no intervals" if how.over is None else f"{level}intervals over {over_words(how.over)}"
-
-
 def over_words(by: str) -> str:
     """What intervals are over, in a sentence.
 
@@ -364,9 +353,9 @@ def p_header(correction: str) -> str:
     return f"p ({CORRECTED[correction]})"
 
 
-def corrected_for(correction: str, tests: int, what: str) -> str:
+def corrected_for(correction: str | None, tests: int, what: str) -> str:
     """For how many tests p-values were corrected; "" without any."""
-    return f"{p_header(correction)} corrected for {counted(tests, what)}" if tests else ""
+    return f"{p_header(correction)} corrected for {counted(tests, what)}" if correction and tests else ""
 
 
 def effective_text(how: Inference) -> str:

@@ -85,14 +85,13 @@ def entropy_chart(
 
 
 def _of_agreements(results: tuple[Agreement, ...], labels: Labels | None) -> _Lines:
-    each = {
-        name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, ci_of(bin_.accuracy))
-               for bin_ in one.entropy_bins or ()]
-        for name, one in zip(names_of(results, labels), results, strict=True)
-    }
+    def bins(one: Agreement, figure: str) -> list[_Bin]:
+        return [_Bin(bin_.low, bin_.high, bin_.n_distinct, value := getattr(bin_, figure), ci_of(value))
+                for bin_ in one.entropy_bins or ()]
+
     first = results[0]
-    least = [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.majority_share, ci_of(bin_.majority_share))
-             for bin_ in first.entropy_bins or ()]
+    each = {name: bins(one, "accuracy") for name, one in zip(names_of(results, labels), results, strict=True)}
+    least = bins(first, "majority_share")
     over = f"{counted(first.n_distinct, 'triplet')} with at least {first.min_answers} answers"
     return _Lines(each, least, "models", [
         f"{over}, {first.n_answers:,} in all.",

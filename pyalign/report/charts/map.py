@@ -25,7 +25,7 @@ from pyalign.report.charts.theme import (
     SHAPES, SMALL, Style, alt, at_point, chart_of, colors_and_shapes, finished, letters_width, module_for, read_out,
     styled, texts, two_lines,
 )
-from pyalign.report.words import one_line
+from pyalign.report.words import counted, one_line
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 PRINCIPAL = 50  # components that t-SNE and UMAP start from, where there are more columns
@@ -306,13 +306,17 @@ def thumbnails(
             uris[name] = _uri(pictures.open(place), max(8, round(SHARP * size)), background)
         except (InputError, OSError, MemoryError) as error:
             broken.append(f"{pictures.names[place]}: {str(error).splitlines()[0]}")
-    missing = [repr(name) for name in wanted if name not in place_of]
+    return uris, notes_on_images([name for name in wanted if name not in place_of], len(wanted), broken)
+
+
+def notes_on_images(missing: Sequence[str], total: int, broken: Sequence[str]) -> list[str]:
+    """What is said of objects without an image, of so many, and of images that can't be shown."""
     notes = []
     if missing:
-        notes.append(f"{len(missing)} of {len(wanted)} objects have no image: {listing(missing, 3)}")
+        notes.append(f"{len(missing):,} of {total:,} objects have no image: {listing(list(map(repr, missing)), 3)}")
     if broken:
-        notes.append(f"{len(broken)} image{'s' * (len(broken) > 1)} can't be shown: {listing(broken, 2)}")
-    return uris, notes
+        notes.append(f"{counted(len(broken), 'image')} can't be shown: {listing(broken, 2)}")
+    return notes
 
 
 def places(images: Images, wanted: Sequence[str]) -> dict[str, int]:
@@ -330,12 +334,19 @@ def places(images: Images, wanted: Sequence[str]) -> dict[str, int]:
 def _uri(picture: Any, pixels: int, background: tuple[int, int, int]) -> str:
     image = decode(picture, background)
     image.thumbnail((pixels, pixels))
-    for quality in QUALITIES:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= LARGEST_TILE:
-            return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-    raise InputError(f"needs more than {LARGEST_TILE:,} bytes at {pixels} pixels")
+    content = encoded(image, LARGEST_TILE, QUALITIES, "JPEG", optimize=True)
+    if len(content) > LARGEST_TILE:
+        raise InputError(f"needs more than {LARGEST_TILE:,} bytes at {pixels} pixels")
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode()
+
+
+def encoded(image: Any, largest: int, qualities: Sequence[int], kind: str, **options: Any) -> bytes:
+    """A picture of the best of these qualities that takes at most so many bytes, or of the last one."""
+    for quality in qualities:
+        image.save(buffer := io.BytesIO(), kind, quality=quality, **options)
+        if buffer.tell() <= largest:
+            break
+    return buffer.getvalue()
 
 
 def members_of(categories: Any, names: Iterable[str], rows: Sequence[str] | None = None) -> Members | None:

@@ -17,7 +17,7 @@ from pyalign.report.charts.theme import (
     SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, read_out, styled,
 )
 from pyalign.report.words import (
-    counted, different, header_of, intervals_text, labels_of, model_labels, one_line, over_words, p_text,
+    counted, different, header_of, intervals_over, labels_of, model_labels, one_line, over_words, p_text,
 )
 
 MOST = 60  # rows or columns; more are a sample of them
@@ -283,8 +283,8 @@ def consistency_chart(
         sentences = [
             f"{found.n_triplets:,} triplets. Share in which both choose the same item, right or wrong; of a tie there "
             "is no choice.",
-            "" if how.over is None or np.isnan(cells.more["low"]).all()
-            else f"Tips and numbers have {intervals_text(how)}.",
+            f"Tips and numbers have {shown}." if (shown := intervals_over(ci_of(p.same_choice) for p in found.pairs))
+            else "",
         ]
     else:
         sentences = [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,7 +22,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.decode import WHITE, decode, pillow_image
 from pyalign.extraction.images import as_images
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
-from pyalign.report.charts.map import places
+from pyalign.report.charts.map import encoded, notes_on_images, places
 from pyalign.report.words import one_line, supported
 
 MISSING = '<i title="not in the result">\u2013</i>'
@@ -318,10 +317,12 @@ class Sprites:
         broken, late = list[str](), list[str]()
 
         def close() -> None:
-            kind, content = encoded(sheet_of(tiles), len(tiles) * LARGEST * 3 // 4)
+            kind, options = ("WEBP", {"method": 4}) if webp() else ("JPEG", {"optimize": True})
+            content = encoded(sheet_of(tiles), len(tiles) * LARGEST * 3 // 4, QUALITIES, kind, **options)
             sheets.append(f"pictures-{len(sheets)}")
             rows = -(-len(tiles) // ACROSS)
-            keep(sheets[-1], {"rows": rows, "type": kind, "data": base64.b64encode(content).decode()})
+            data = base64.b64encode(content).decode()
+            keep(sheets[-1], {"rows": rows, "type": f"image/{kind.lower()}", "data": data})
             tiles.clear()
 
         for done, name in enumerate(self._tiles, start=1):
@@ -343,16 +344,8 @@ class Sprites:
         if self._tiles:
             keep("pictures", {"side": SIDE, "across": ACROSS, "per": SHEET, "sheets": sheets, "places": positions})
         absent = [*self._missing, *(name for name in self._tiles if name not in at)]
-        return self._notes(list(map(repr, absent)), broken, late)
-
-    def _notes(self, absent: Sequence[str], broken: Sequence[str], late: Sequence[str]) -> tuple[str, ...]:
-        notes = []
         total = len(self._tiles) + len(self._missing)
-        if absent:
-            notes.append(f"{len(absent):,} of {total:,} objects have no image: {listing(absent, 3)}.")
-        if broken:
-            images = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
-            notes.append(f"{images} can't be shown: {listing(broken, 2)}.")
+        notes = [f"{note}." for note in notes_on_images(absent, total, broken)]
         if late:
             notes.append(
                 f"The pictures of {len(late):,} objects are left out, as all together may take "
@@ -376,17 +369,6 @@ def thumbnail(picture: Any) -> Any:
     square = pillow_image().new("RGB", (SIDE, SIDE), WHITE)
     square.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
     return square
-
-
-def encoded(image: Any, largest: int) -> tuple[str, bytes]:
-    """The type and the bytes of a picture, of the best quality that takes at most so many bytes, or the smallest."""
-    kind = "WEBP" if webp() else "JPEG"
-    for quality in QUALITIES:
-        buffer = io.BytesIO()
-        image.save(buffer, kind, quality=quality, **({"method": 4} if kind == "WEBP" else {"optimize": True}))
-        if buffer.tell() <= largest:
-            break
-    return f"image/{kind.lower()}", buffer.getvalue()
 
 
 def webp() -> bool:
