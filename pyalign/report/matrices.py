@@ -250,7 +250,7 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False, labels: 
     n_pairs = len(result[0].pairs)
     hidden = len(shown) < sum(len(matrix.pairs) for matrix in result)
     tested = sum(len(matrix.pairs) for matrix in result if matrix.p_adjusted is not None)
-    by_itself = "p of each pair by itself" if result.correction is None else _corrected_for(result, tested, "pair")
+    by_itself = corrected_for(result.correction, tested, "pair") if result.correction else "p of each pair by itself"
     blocks: list[Block] = [_similarities_table(result, labels, shown), foot(
         f"{len(names):,} models", f"{result.n_objects:,} objects",
         f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
@@ -267,7 +267,7 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False, labels: 
         blocks += [_score_differences_table(result, labels, few), foot(
             f"the {len(few)} with the smallest p of {n:,} are shown: {ELSEWHERE}" if len(few) < n else "",
             "difference: the similarity with the first of the two, less that with the second",
-            _corrected_for(result, sum(p is not None for p in p_values), "difference"),
+            corrected_for(result.correction, sum(p is not None for p in p_values), "difference"),
         )]
     return blocks
 
@@ -280,10 +280,6 @@ def _interval_note(result: ModelSimilarities) -> str:
     closed = any(each.ci is not None and each.ci.method == CLOSED for matrix in result for each in matrix.scores or ())
     how = " or ".join(filter(None, ["closed form" * closed, drawn]))
     return f"intervals ({how}) over {over_words(result.inference.over)}"
-
-
-def _corrected_for(result: ModelSimilarities, tests: int, what: str) -> str:
-    return "" if result.correction is None else corrected_for(result.correction, tests, what)
 
 
 def _null_notes(result: ModelSimilarities | LayerSimilarity, seed: int | None) -> tuple[str, str]:

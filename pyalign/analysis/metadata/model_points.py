@@ -84,7 +84,10 @@ def scores_of(others: Any) -> list[Scores]:
         for name, column in _scores_in(result, f"others[{number - 1}]").items():
             there = columns.get(name)
             if there is not None and result.command == "probe":
-                _require_comparable(there.about, column.about)
+                one, other = there.about, column.about
+                if (one.source, one.chance) != (other.source, other.chance):
+                    raise InputError(f"others must be probes on the same triplets to be one column; got {one.source} "
+                                     f"and {other.source}")
                 there.cells |= column.cells
                 continue
             if there is not None:
@@ -126,12 +129,6 @@ def _scores_in(result: Any, where: str, by_measure: bool = True) -> dict[str, Sc
                                  f"{'' if by_measure else ': choose one measure'}")
             column.cells[model] = float(value), getattr(row, one.ci) if one.ci else ci_of(value)
     return columns
-
-
-def _require_comparable(one: OtherScore, other: OtherScore) -> None:
-    if (one.source, one.chance) != (other.source, other.chance):
-        raise InputError(f"others must be probes on the same triplets to be one column; got {one.source} and "
-                         f"{other.source}")
 
 
 @dataclass(frozen=True)

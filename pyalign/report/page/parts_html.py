@@ -262,28 +262,21 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A triplet that models fail on."""
-
-    row: int  # of the triplets.
-    # names; people call the last one odd. Of anchored triplets: anchor, chosen option, the other.
-    items: tuple[str, str, str]
-    verdicts: tuple[Verdict, ...]  # of each model.
-    groups: tuple[int, ...] = (0,)  # numbers of the groups that it belongs to.
-    share: float | None = None  # of people who answer so, or None.
-    n_answers: int = 1  # how many answers there are.
-    subject: str | None = None  # who answered, or None.
-
-
-@dataclass(frozen=True)
 class Browser:
-    """Failures that a reader filters and opens."""
+    """Failures that a reader filters and opens, the clearest first: fields from `rows` to `subjects` have one each."""
 
-    name: str  # of letters, digits and hyphens.
+    name: str  # of the browser: letters, digits and hyphens.
     caption: str  # over what they are.
-    models: tuple[str, ...]  # labels.
-    groups: tuple[str, ...]  # what failures of each have in common.
-    failures: tuple[Failure, ...]  # the clearest first.
+    models: tuple[str, ...]  # labels of all models.
+    groups: tuple[str, ...]  # what failures of each group have in common.
+    rows: tuple[int, ...]  # of the triplets.
+    # three names; people call the last one odd. Of anchored triplets: anchor, chosen option, the other.
+    items: tuple[tuple[str, ...], ...]
+    verdicts: tuple[tuple[Verdict, ...], ...]  # of each model.
+    groups_of: tuple[tuple[int, ...], ...]  # numbers of the groups that it belongs to.
+    shares: tuple[float | None, ...]  # of people who answer so.
+    answers: tuple[int, ...]  # how many there are.
+    subjects: tuple[str | None, ...]  # who answered.
     first: int = 1  # the number of the first one in the page, by which links open it: ``#failure-1``.
     task: str = "odd-one-out"  # of the triplets.
     ties_are_wrong: bool = False  # whether a tie counts as wrong.
@@ -308,22 +301,19 @@ def code(verdicts: Sequence[Verdict]) -> str:
 
 def failures_data(part: Browser, page: Page) -> dict[str, Any]:
     """What the script reads: names once, all else by number."""
-    names = list(dict.fromkeys(name for failure in part.failures for name in failure.items))
+    names = list(dict.fromkeys(name for three in part.items for name in three))
     number = {name: k for k, name in enumerate(names)}
     tile = (lambda name: None) if page.sprites is None else page.sprites.tile
     content: dict[str, Any] = {
         "models": part.models, "groups": part.groups, "first": part.first, "anchored": part.task == ANCHORED,
         "tiesAreWrong": part.ties_are_wrong, "names": names, "tiles": [tile(name) for name in names],
         "letters": LETTERS, "choices": "".join(CHOICES), "none": SHARES - 1,
-        "items": [number[name] for failure in part.failures for name in failure.items],
-        "rows": [failure.row for failure in part.failures],
-        "codes": [code(failure.verdicts) for failure in part.failures],
-        "answers": [failure.n_answers for failure in part.failures],
+        "items": [number[name] for three in part.items for name in three], "rows": part.rows,
+        "codes": [code(verdicts) for verdicts in part.verdicts], "answers": part.answers,
     }
     if len(part.groups) > 1:
-        content["groupsOf"] = [failure.groups for failure in part.failures]
-    for key, values in (("shares", [failure.share for failure in part.failures]),
-                        ("subjects", [failure.subject for failure in part.failures])):
+        content["groupsOf"] = part.groups_of
+    for key, values in (("shares", part.shares), ("subjects", part.subjects)):
         if any(value is not None for value in values):
             content[key] = values
     return content
@@ -333,17 +323,18 @@ def failures(part: Browser, page: Page) -> str:
     """The place of the browser, and the first failures as a list."""
     page.keep(part.name, failures_data(part, page))
     name = escape(part.name)
-    listed = "".join(f"<li>{_line(failure, part)}</li>" for failure in part.failures[:LISTED])
-    more = "" if len(part.failures) <= LISTED else f"<p>The first {LISTED} of {len(part.failures):,}.</p>"
+    count = len(part.rows)
+    listed = "".join(f"<li>{_line(part, k)}</li>" for k in range(min(count, LISTED)))
+    more = "" if count <= LISTED else f"<p>The first {LISTED} of {count:,}.</p>"
     return f"""<div class="failures" id="{name}" data-failures="{name}">
 <p class="caption" id="{name}-caption">{shown(part.caption)}</p>
 <noscript><ol class="failure-list" start="{part.first}">{listed}</ol>{more}</noscript></div>"""
 
 
-def _line(failure: Failure, part: Browser) -> str:
-    first, second, last = map(shown, failure.items)
-    wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in failure.verdicts)
-    share = "" if failure.share is None else f", {100 * failure.share:.0f}% of people"
+def _line(part: Browser, k: int) -> str:
+    first, second, last = map(shown, part.items[k])
+    wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in part.verdicts[k])
+    share = "" if (of_people := part.shares[k]) is None else f", {100 * of_people:.0f}% of people"
     said = (
         f"{first}: people chose {second}, not {last}" if part.task == ANCHORED
         else f"{first}, {second}, and {last}, which people call odd"

@@ -45,32 +45,33 @@ def test_every_number_is_that_of_the_document():
     held = document(min_models=1)
     (part,) = browser(held)
     records = {record["row"]: record for group in held["groups"] for record in group["triplets"]}
-    assert len(part.failures) == len(records) > 100
-    for one in part.failures:
-        record = records[one.row]
-        assert list(one.items) == record["names"]
-        assert (one.share, one.n_answers) == (record["human_share"], record["n_answers"])
-        for model, verdict in zip(held["models"], one.verdicts, strict=True):
+    assert len(part.rows) == len(records) > 100
+    for k, row in enumerate(part.rows):
+        record = records[row]
+        assert list(part.items[k]) == record["names"]
+        assert (part.shares[k], part.answers[k]) == (record["human_share"], record["n_answers"])
+        for model, verdict in zip(held["models"], part.verdicts[k], strict=True):
             choice = record["choices"][model]
             assert verdict.choice == ("t" if choice == -1 else str(choice))
             assert is_wrong(verdict.choice) == (record["margins"][model] < 0)
             assert verdict.chosen == record["probabilities"][model][choice]
             assert verdict.human == record["probabilities"][model][2]
         assert {held["groups"].index(group) for group in held["groups"] if record in group["triplets"]} == set(
-            one.groups
+            part.groups_of[k]
         )
 
 
 def test_the_script_reads_the_same_in_thousandths():
     (part,) = browser(document(min_models=1))
     spoken = json.loads(json.dumps(data_of(part, Page())))
-    for k, one in enumerate(part.failures):
-        assert [spoken["names"][spoken["items"][3 * k + i]] for i in range(3)] == list(one.items)
-        assert (spoken["rows"][k], spoken["shares"][k], spoken["answers"][k]) == (one.row, one.share, one.n_answers)
-        assert spoken["groupsOf"][k] == list(one.groups)
+    for key, values in (("rows", part.rows), ("shares", part.shares), ("answers", part.answers)):
+        assert tuple(spoken[key]) == values
+    for k, verdicts in enumerate(part.verdicts):
+        assert [spoken["names"][spoken["items"][3 * k + i]] for i in range(3)] == list(part.items[k])
+        assert spoken["groupsOf"][k] == list(part.groups_of[k])
         code = spoken["codes"][k]
-        assert len(code) == 4 * len(one.verdicts)
-        for m, verdict in enumerate(one.verdicts):
+        assert len(code) == 4 * len(verdicts)
+        for m, verdict in enumerate(verdicts):
             number = sum(spoken["letters"].index(code[4 * m + i]) * 64 ** (3 - i) for i in range(4))
             assert spoken["choices"][number // 1002**2] == verdict.choice
             assert number // 1002 % 1002 == round(1000 * verdict.chosen) and number % 1002 == round(
@@ -85,9 +86,9 @@ def test_documents_without_choices_tell_right_from_wrong_by_their_margins():
             del record["choices"], record["probabilities"]
     (part,) = browser(held)
     margins = {record["row"]: record["margins"] for group in held["groups"] for record in group["triplets"]}
-    for one in part.failures:
-        assert [verdict.choice for verdict in one.verdicts] == [
-            "w" if m < 0 else "r" for m in margins[one.row].values()
+    for row, verdicts in zip(part.rows, part.verdicts, strict=True):
+        assert [verdict.choice for verdict in verdicts] == [
+            "w" if m < 0 else "r" for m in margins[row].values()
         ]
     assert "does not say what models choose" in str(section(held).parts)
 
@@ -96,7 +97,7 @@ def test_a_tie_counts_as_wrong_where_the_document_says_so():
     constant = {"same": np.ones((5, 2))}
     found = pyalign.find_failures(constant, draw_triplets(1, 5, 9), ties="wrong")
     (part,) = browser(json.loads(found.to_json()))
-    assert part.ties_are_wrong and {v.choice for one in part.failures for v in one.verdicts} == {"t"}
+    assert part.ties_are_wrong and {v.choice for verdicts in part.verdicts for v in verdicts} == {"t"}
     assert "wrong: 1 of 1 models" in written(part, Page())
 
 
@@ -106,15 +107,15 @@ def test_the_clearest_of_each_group_are_kept_where_there_is_no_room(monkeypatch)
     monkeypatch.setattr(module, "MOST", 9)
     held = document()
     (part,) = browser(held)
-    assert len(part.failures) == 9
+    assert len(part.rows) == 9
     first = {group["triplets"][rank]["row"] for group in held["groups"] for rank in range(2)}
-    assert first <= {one.row for one in part.failures}
+    assert first <= {*part.rows}
     assert f"lists {sum(len(group['triplets']) for group in held['groups']):,}" in part.caption
 
 
 def test_several_documents_have_numbers_of_their_own():
     one, other = browser(document(), document(min_models=1, families=None))
-    assert (one.name, other.name, other.first) == ("failures", "failures-2", 1 + len(one.failures))
+    assert (one.name, other.name, other.first) == ("failures", "failures-2", 1 + len(one.rows))
 
 
 def test_the_table_counts_what_each_model_gets_wrong():
@@ -165,5 +166,5 @@ def test_many_models_take_less_than_a_megabyte(models, failures_of):
         "groups": [{"right": None, "wrong": None, "n": 1000, "triplets": rows}],
     }
     (part,) = browser(held)
-    assert len(part.failures) == failures_of == most_of(models, 1)
+    assert len(part.rows) == failures_of == most_of(models, 1)
     assert len(json.dumps(data_of(part, Page()))) < 600_000

@@ -21,9 +21,10 @@ from pyalign.data import ANCHORED
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.blocks import Column, Fact, Facts, Fold, Rows, Section, Table, Text, ends_of, filled
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
+from pyalign.report.charts.theme import known
 from pyalign.report.comparison import failures_view
 from pyalign.report.fits import probes_blocks
-from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
+from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Verdict
 from pyalign.report.page.sections._shared import (
     Part, TripletSets, figure, file_label, notes_part, parts_of_view, section_of, triplet_sets, triplets_text, where,
 )
@@ -134,18 +135,13 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
     zero_shot = [entry for entry in entries if entry.how == ZERO_SHOT]
     probed = [entry for entry in entries if entry.row.held_out is not None and not entry.row.fitted]
     for name, of_kind in (("Best zero-shot", zero_shot), ("Best probed", probed)):
-        known = _best_first(of_kind)
-        if known:
-            best, split = known[0], known[0].how.partition(", ")[2]
+        if known := [entry for entry in of_kind if entry.row.accuracy is not None]:
+            best = max(known, key=lambda entry: entry.row.accuracy or 0.0)
+            split = best.how.partition(", ")[2]
             facts.append(Fact(name, percent(best.row.accuracy), f"{best.label}, {split}" if split else best.label))
     if ceiling is not None:
         facts.append(Fact("Noise ceiling", percent(ceiling[0]), ceiling[1]))
     return Facts((*facts, Fact("Chance", percent(entries[0].row.chance))))
-
-
-def _best_first(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose accuracy is known, the most accurate first."""
-    return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
 
 
 def _results(entries: Sequence[Entry]) -> Iterator[Scores | Comparison]:
@@ -339,23 +335,22 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
         f"wrong for {every}" if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}"
         for group in result.groups
     )
-    shown_failures = tuple(_failure(result, *place) for place in places)
-    models = tuple(labels[model] for model in result.models)
-    yield Browser("failures", f"{caption}.", models, groups, shown_failures, first, result.task, result.ties == "wrong")
-    if all(verdict.chosen is None for failure in shown_failures for verdict in failure.verdicts):
+    at = [(group, place) for group, place, _ in places]
+    verdicts = tuple(_verdicts(group, k) for group, k in at)
+    yield Browser(
+        "failures", f"{caption}.", tuple(labels[model] for model in result.models), groups,
+        rows=tuple(int(group.rows[k]) for group, k in at),
+        items=tuple(tuple(f"item {item}" if result.names is None else result.names[item]
+                          for item in group.items[k].tolist()) for group, k in at),
+        verdicts=verdicts,
+        groups_of=tuple(of_each for *_, of_each in places),
+        shares=tuple(known(float(group.human_shares[k])) for group, k in at),
+        answers=tuple(int(group.n_answers[k]) for group, k in at),
+        subjects=tuple(None if group.subjects is None else str(group.subjects[k]) for group, k in at),
+        first=first, task=result.task, ties_are_wrong=result.ties == "wrong",
+    )
+    if all(verdict.chosen is None for each in verdicts for verdict in each):
         yield Text((UNCHOSEN,), "note")
-
-
-def _failure(result: Failures, group: FailureGroup, place: int, groups: tuple[int, ...]) -> Failure:
-    first, second, third = (
-        f"item {item}" if result.names is None else result.names[item] for item in group.items[place].tolist()
-    )
-    share = float(group.human_shares[place])
-    subject = None if group.subjects is None else str(group.subjects[place])
-    return Failure(
-        int(group.rows[place]), (first, second, third), _verdicts(group, place), groups,
-        None if share != share else share, int(group.n_answers[place]), subject,
-    )
 
 
 def _verdicts(group: FailureGroup, place: int) -> tuple[Verdict, ...]:
