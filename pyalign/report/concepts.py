@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pyalign._dataclass import replace
+from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
+from pyalign.concept.predicted import DimensionDifference, DimensionPredictions, PredictedDimension
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
     ELSEWHERE, SINGULAR, TRANSFORMED, Labels, chance_note, counted, dropped_note, effective_text, header_of,
     interval_header, labels_of, number, over_text, p_header, percent, percent_interval, shortened, source_note,
 )
-
-if TYPE_CHECKING:
-    from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
-    from pyalign.concept.predicted import DimensionDifference, DimensionPredictions, PredictedDimension
 
 MOST_DIMENSIONS = 20  # of each model in the table: half of them the best, half the worst
 MOST_DIFFERENCES = 20
@@ -167,8 +164,6 @@ def _side_by_side(of: Sequence[ConceptScores], labels: Labels, result: Concepts)
 
 def _rows_of(scores: ConceptScores, order: Sequence[int], result: Concepts) -> list[ConceptScore]:
     """Concepts in this order, what belongs to none, and the whole."""
-    from pyalign.concept.concepts_result import ConceptScore
-
     rest = () if scores.unassigned is None else (scores.unassigned,)
     whole = ConceptScore("all", scores.n_triplets, 0, scores.accuracy, scores.ci, scores.cross_entropy,
                          scores.cross_entropy_ci, effective_objects=result.inference.effective_objects)

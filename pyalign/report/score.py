@@ -26,8 +26,6 @@ MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
 def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
     """A row for each score and a note, then the groups of each; verbose: with entropy, speed and whole names."""
-    from pyalign.analysis.accuracy import Scores
-
     scores = score if isinstance(score, Scores) else Scores((score,))
     rows, first = scores.results, next((row for row in scores if row.ci is not None), scores.results[0])
     dropped, why = {row.n_dropped for row in rows}, _why_dropped(rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from pyalign.concept.concepts_result import Concepts, ConceptScores
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
 from pyalign.documents import Interval
+from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.errors import InputError
 from pyalign.report.charts.matrix import Cells, matrix, names_spoken
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
@@ -25,9 +26,6 @@ from pyalign.report.charts.theme import (
 )
 from pyalign.report.fits import OVER
 from pyalign.report.words import Labels, bars_text, counted, different, labels_of, model_labels, one_line
-
-if TYPE_CHECKING:
-    from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 
 MAP_SORTS = ("value", "name", "document")
 MOST_ROWS, MOST_COLUMNS = 80, 120  # of a map

@@ -7,9 +7,10 @@ Power over designs: a line for each number of objects, along participants.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
+from pyalign.analysis.experiment import ExperimentPlan
 from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.charts.ranked import Panel, Row, change_of, order_of, ranked, row_of
@@ -20,10 +21,6 @@ from pyalign.report.neighborhoods import among, figure_called, overall
 from pyalign.report.words import (
     CORRECTED, Labels, bars_text, counted, different, labels_of, one_line, over_words, shortened,
 )
-
-if TYPE_CHECKING:
-    from pyalign.analysis.experiment import ExperimentPlan
-
 
 MOST_PAIRS = 45  # unless somebody asks for more: those of ten models
 LEVEL = 0.05  # at which models are told apart

@@ -66,13 +66,9 @@ class Sources:
         """The documents of these commands."""
         return tuple(document for document in self.documents if document.command in commands)
 
-    def loaded(self, kind: type[Any]) -> tuple[Loaded, ...]:
-        """The documents whose result is of a class, with where each came from."""
-        return tuple(document for document in self.documents if isinstance(document.result, kind))
-
     def results(self, kind: type[Of]) -> tuple[Of, ...]:
         """The results of a class."""
-        return tuple(document.result for document in self.loaded(kind))
+        return tuple(one.result for one in self.documents if isinstance(one.result, kind))
 
     @cached_property
     def labels(self) -> dict[str, str]:

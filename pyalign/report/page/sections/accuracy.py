@@ -12,8 +12,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Scores
-from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
-from pyalign.analysis.ceiling.leave_one_out import NoiseCeiling
+from pyalign.analysis.calibration.calibration_result import Calibration
 from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
@@ -74,7 +73,7 @@ def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
     """All of them: of scores, then of comparisons where no score has the same, then of probes."""
     kept: dict[tuple[object, ...], Entry] = {}
     names: dict[tuple[object, ...], dict[str, None]] = {}
-    for source in (one for kind in (Scores, Comparison, ProbeCrossValidation) for one in sources.loaded(kind)):
+    for source in (one for command in ("score", "compare", "probe") for one in sources.of(command)):
         for place, row in enumerate(scored_of(source.result)):
             own = sources.labels.get(row.name) or row.label or row.name
             first = sources.labels.get(sources.first_of(row.name)) or own
@@ -111,7 +110,7 @@ def leaderboard(sources: Sources) -> Section | None:
 
 def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> Iterator[Part]:
     label = sets.label(entries[0].triplets)
-    estimates = [one.result for one in sources.loaded(NoiseCeiling) if sets.of(one) == entries[0].triplets]
+    estimates = [one.result for one in sources.of("ceiling") if sets.of(one) == entries[0].triplets]
     estimates = [one for one in estimates if {one.weighting} == {entry.row.weighting for entry in entries}]
     own = {entry.own_ceiling for entry in entries if entry.own_ceiling is not None}
     of_people = (estimates[0].ceilings.estimate.value, "estimate") if estimates else None
@@ -208,7 +207,7 @@ def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Mod
     """The rank of a model in the largest comparison on the same triplets; those of several can't share a column."""
     ranked: dict[tuple[object, ...], ModelResult] = {}
     largest: dict[int, Loaded] = {}
-    for one in sources.loaded(Comparison):
+    for one in sources.of("compare"):
         other = largest.setdefault(sets.of(one), one)
         if len(one.result.models) > len(other.result.models):
             largest[sets.of(one)] = one
@@ -222,7 +221,7 @@ def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Mod
 def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Calibration]:
     """The temperature that fits people best, with what is known of it."""
     fitted: dict[tuple[object, ...], Calibration] = {}
-    for one in sources.loaded(Calibrations):
+    for one in sources.of("calibrate"):
         for row in one.result.results:
             label = sources.label(sources.first_of(str(row.embeddings)))
             fitted.setdefault((label, ZERO_SHOT, row.measure, sets.of(one)), row)
@@ -260,7 +259,7 @@ PROBES = (
 def probes(sources: Sources) -> Section | None:
     """For each set of triplets a figure and a row for each cross-validated probe, and their folds."""
     parts = list[Part]()
-    for results, triplets in triplet_sets(sources).results(sources.loaded(ProbeCrossValidation)):
+    for results, triplets in triplet_sets(sources).results(sources.of("probe")):
         draw = partial(before_after_chart, results, labels=sources.labels)
         parts.append(figure("probes-figure", draw, triplets))
         parts += parts_of_view(probes_blocks(results, probe_names(results, sources.labels)))

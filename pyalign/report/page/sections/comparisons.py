@@ -176,8 +176,8 @@ def _form_of(values: Sequence[Value], percent: bool) -> str:
 
 def metadata(sources: Sources) -> Section | None:
     """The section of results of `pyalign metadata`; else of comparisons, or scores, with the metadata of the page."""
-    ready = sources.loaded(MetadataRegressions)
-    loaded = ready or sources.loaded(Comparison) or sources.loaded(Scores)
+    ready = sources.of("metadata")
+    loaded = ready or sources.of("compare") or sources.of("score")
     if loaded and not ready and sources.metadata is None:
         return Section("metadata", _metadata.title, "", (Text((MISSING,), "note"),))
     results, warnings = list[MetadataRegressions](), list[Part]()

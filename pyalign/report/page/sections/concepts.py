@@ -13,7 +13,6 @@ from pyalign._dataclass import replace
 from pyalign.concept.concepts_result import Concepts, ConceptScores, TopObjects
 from pyalign.concept.neighborhood_result import ConceptNeighborhood, Neighborhoods
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation
-from pyalign.nearest.scan import Neighbors
 from pyalign.report import neighborhoods
 from pyalign.report.blocks import Fold, Section, Tile, Tiles
 from pyalign.report.charts.gallery import nearest_of, over_rows
@@ -142,7 +141,7 @@ def neighbors(sources: Sources) -> Section | None:
 def _same_queries(sources: Sources) -> list[list[Loaded]]:
     """Searches for the same queries, such as before and after a transform."""
     searches: dict[tuple[str, ...], list[Loaded]] = {}
-    for document in sources.loaded(Neighbors):
+    for document in sources.of("neighbors"):
         searches.setdefault(tuple(nearest_of(document.result)), []).append(document)
     return [documents for queries, documents in searches.items() if queries]
 
