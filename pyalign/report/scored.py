@@ -63,7 +63,9 @@ def measure_of(row: ModelResult, result: Comparison) -> str | None:
 
 
 def scored_of(result: object) -> list[Scored]:
-    """The accuracies in a result, in its order; none in a result of another kind."""
+    """The accuracies in a result, in its order, or itself; none in a result of another kind."""
+    if isinstance(result, Scored):
+        return [result]
     if isinstance(result, Score):
         result = Scores((result,))
     if isinstance(result, Scores):

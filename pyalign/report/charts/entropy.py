@@ -35,13 +35,8 @@ class _Bin(NamedTuple):
     ci: Interval | None
 
 
-class _Lines(NamedTuple):
-    """The bins of each line by name, those of the least possible error, what lines are, and sentences."""
-
-    each: dict[str, list[_Bin]]
-    least: list[_Bin]
-    of: str
-    sentences: list[str]
+# The bins of each line by name, those of the least possible error, what lines are, and sentences.
+_Lines = tuple[dict[str, list[_Bin]], list[_Bin], str, list[str]]
 
 
 @styled
@@ -55,14 +50,15 @@ def entropy_chart(
     where a result of concepts has them (default), or "models". `limit`: of lines, at most and by default 7.
     """
     if isinstance(result, Concepts):
-        lines = _of_concepts(result, by, look.labels)
+        each, of_least, of, over = _of_concepts(result, by, look.labels)
     elif _checks.one_of(by or LINES[1], LINES, "by") == LINES[0]:
         raise InputError("by 'families' needs a result of concepts with families; got one of agreement")
     else:
-        lines = _of_agreements(result.results if isinstance(result, Agreements) else (result,), look.labels)
-    names = list(lines.each)[: min(limit or MOST_LINES - 1, MOST_LINES - 1)]
-    rows = [row for name in names for row in _rows(name, lines.each[name])]
-    least = _rows(LEAST, lines.least)
+        results = result.results if isinstance(result, Agreements) else (result,)
+        each, of_least, of, over = _of_agreements(results, look.labels)
+    names = list(each)[: min(limit or MOST_LINES - 1, MOST_LINES - 1)]
+    rows = [row for name in names for row in _rows(name, each[name])]
+    least = _rows(LEAST, of_least)
     if not rows:
         raise InputError("a picture of entropy needs triplets in its bins; the result has none")
     order = [*names, *([LEAST] if least else [])]
@@ -73,12 +69,12 @@ def entropy_chart(
     y, tips = shares("answers that are not the choice", [*rows, *least])
     tips = [alt.Tooltip("model:N"), alt.Tooltip("n:Q", title="triplets", format=","), *tips]
     chart = alt.layer(*joined([*least, *rows], x, y, channels, tips), width=look.points - 60, height=190)
-    bars = bars_text(bin_.ci for name in names for bin_ in lines.each[name])
+    bars = bars_text(bin_.ci for name in names for bin_ in each[name])
     sentences = [
-        f"{lines.sentences[0]} {bars}".strip(),
-        *lines.sentences[1:],
+        f"{over[0]} {bars}".strip(),
+        *over[1:],
         "Hollow: no interval, of too few triplets." if any(row["low"] is None for row in rows) else "",
-        first_of(len(names), len(lines.each), lines.of),
+        first_of(len(names), len(each), of),
     ]
     title = "Error by the entropy of people's choice" + (f": {names[0]}" if len(order) == 1 else "")
     return finished(chart, look, title, sentences)
@@ -93,11 +89,11 @@ def _of_agreements(results: tuple[Agreement, ...], labels: Labels | None) -> _Li
     each = {name: bins(one, "accuracy") for name, one in zip(names_of(results, labels), results, strict=True)}
     least = bins(first, "majority_share")
     over = f"{counted(first.n_distinct, 'triplet')} with at least {first.min_answers} answers"
-    return _Lines(each, least, "models", [
+    return each, least, "models", [
         f"{over}, {first.n_answers:,} in all.",
         f"{LEAST.capitalize()}: the share of answers that are not the majority's.",
         "Few answers to a triplet have too little entropy.",
-    ])
+    ]
 
 
 def _of_concepts(result: Concepts, by: str | None, labels: Labels | None) -> _Lines:
@@ -118,7 +114,7 @@ def _of_concepts(result: Concepts, by: str | None, labels: Labels | None) -> _Li
     }
     few = "Few answers to a triplet have too little entropy." if result.entropy == "answers" else ""
     n = sum(row.n_triplets for row in shown[0].concepts) if shown else 0
-    return _Lines(each, [], of, [f"{counted(n, 'triplet')}, by {entropy_words(result)}.", few])
+    return each, [], of, [f"{counted(n, 'triplet')}, by {entropy_words(result)}.", few]
 
 
 def entropy_words(result: Concepts) -> str:

@@ -41,8 +41,8 @@ def accuracy_chart(
 ) -> Any:
     """Points with intervals, a row for each model; several measures, or sets of triplets, by color and shape.
 
-    Of results of `pyalign.score` and `pyalign.compare`; one of `pyalign.noise_ceiling` may be among them. `by`
-    "groups": a row for each group of triplets instead, models by color. `limit`: default 60.
+    Of results of `pyalign.score` and `pyalign.compare`, or single accuracies of them; one of `pyalign.noise_ceiling`
+    may be among them. `by` "groups": a row for each group of triplets, models by color. `limit`: default 60.
     """
     if by not in (None, "groups"):
         raise InputError(f"by must be 'groups' or left out for a picture of accuracy; got {by!r}")

@@ -13,7 +13,7 @@ import numpy as np
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.calibration.calibration_result import Calibration
-from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
+from pyalign.analysis.comparison.comparison_result import ModelResult
 from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
 from pyalign.data import ANCHORED
@@ -50,8 +50,7 @@ class Entry:
     how: str  # "zero-shot", "fitted to such answers", or after which map, and whether that had seen these triplets.
     triplets: int  # the number of their set; see `TripletSets`.
     row: Scored  # the accuracy and what is known of it.
-    source: Loaded  # the result; place: which of its accuracies it is.
-    place: int
+    source: Loaded  # the result.
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -74,10 +73,10 @@ def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
     kept: dict[tuple[object, ...], Entry] = {}
     names: dict[tuple[object, ...], dict[str, None]] = {}
     for source in (one for command in ("score", "compare", "probe") for one in sources.of(command)):
-        for place, row in enumerate(scored_of(source.result)):
+        for row in scored_of(source.result):
             own = sources.labels.get(row.name) or row.label or row.name
             first = sources.labels.get(sources.first_of(row.name)) or own
-            entry = Entry(first, own, _how(row), sets.of(source), row, source, place)
+            entry = Entry(first, own, _how(row), sets.of(source), row, source)
             key = entry.key
             if key in kept and kept[key].row.accuracy != row.accuracy:
                 key = (*key, source.path, id(source))  # the same question with another answer: both are shown
@@ -119,7 +118,8 @@ def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> It
     fair = [entry for entry in entries if not entry.row.in_sample] or entries
     yield _facts(fair, ceiling)
     if drawn := [entry for entry in fair if entry.row.held_out is None and entry.row.accuracy is not None]:
-        draw = partial(accuracy_chart, [*_results(drawn), *estimates], labels=sources.labels)
+        rows = [replace(entry.row, label=entry.label) for entry in drawn]
+        draw = partial(accuracy_chart, [*rows, *estimates], labels=sources.labels)
         yield figure("accuracy-chart", draw, label, None)
     yield _table(sources, sets, fair, ceiling, "accuracy-table", label)
     if 0 < len(seen) < len(entries):
@@ -141,18 +141,6 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
     if ceiling is not None:
         facts.append(Fact("Noise ceiling", percent(ceiling[0]), ceiling[1]))
     return Facts((*facts, Fact("Chance", percent(entries[0].row.chance))))
-
-
-def _results(entries: Sequence[Entry]) -> Iterator[Scores | Comparison]:
-    """The results that these accuracies are from, each with them only."""
-    for source in dict.fromkeys(id(entry.source) for entry in entries):
-        held = [entry for entry in entries if id(entry.source) == source]
-        whole = held[0].source.result
-        if isinstance(whole, Comparison):
-            yield replace(whole, models=tuple(whole.models[entry.place] for entry in held))
-        else:
-            rows = (replace(whole.results[entry.place], label=entry.label) for entry in held)
-            yield replace(whole, results=tuple(rows))
 
 
 def _table(
