@@ -28,7 +28,6 @@ from pyalign.stats.resampling import Inference, inferred
 from pyalign.typing import MeasureLike, Policy, Ties
 
 TIES = ("fractional", "wrong", "human_alignment")
-NAN = ("raise", "omit")
 
 
 @dataclass(frozen=True)

@@ -219,13 +219,6 @@ def require_unweighted(triplets: Triplets, what: str) -> None:
         raise InputError(f"{what} has no use for weights, which these triplets hold")
 
 
-def answered_once(triplets: object, what: str, weights: object = None) -> Triplets:
-    """`triplets` with what is known of them, of which each has one answer; see `require_one_answer_each`."""
-    checked = as_triplet_data(triplets).with_weights(weights)
-    require_one_answer_each(checked, what)
-    return checked
-
-
 def answered_triplets(triplets: object, answers: object, what: str | None, weights: object = None) -> Triplets:
     """Triplets with these answers, by the positions in the file, or with their own; raises where there are none.
 

@@ -28,7 +28,6 @@ from pyalign.typing import (
     AtLeastTwo, BackendName, Fraction, MeasureLike, Models, NotNegative, Penalties, Policy, Positive, TripletsLike,
 )
 
-REFITS = ("temperature", "probe")
 SIMULATIONS = {"temperature": 100, "probe": 10}
 MOST = 2_000_000  # triplets that are drawn of themselves
 DOUBLES, ENOUGH = 16, 100_000  # ... and no more than so many times the study, but for one that is small

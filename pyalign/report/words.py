@@ -80,12 +80,7 @@ def shorten_left(text: str, width: int) -> str:
 
 def beginning(text: str, width: int) -> str:
     """The beginning of a text, with "…" behind it where it is longer."""
-    if shown_width(text) <= width:
-        return text
-    end = width - 1
-    while shown_width(text[:end]) > width - 1:
-        end -= 1
-    return text[:end] + "…"
+    return shorten_left(text[::-1], width)[::-1]
 
 
 def shortened(names: Sequence[str], width: int) -> list[str]:

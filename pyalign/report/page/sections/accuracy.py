@@ -33,7 +33,6 @@ from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
 from pyalign.report.words import counted, intervals_over, labels_of, over_words, percent, spread
 
 ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"
-MOST_NOTES = 3  # that stand below the tables unfolded
 Ceiling = tuple[float, str]  # a fraction, and which it is
 LEAD = (
     "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "
