@@ -154,7 +154,7 @@ def test_a_hundred_models_and_sixty_six_concepts_take_little_room(two_models):
 
 
 def test_what_a_matrix_cannot_be_made_of_is_one_line(alike, message_of):
-    assert "by must be one of the measures of the result" in message_of(chart, alike, by="rsa")
+    assert f"by must be one of {alike[0].measure}" in message_of(chart, alike, by="rsa")
     document = alike.to_dict()
     document["results"][0]["matrix"] = [[1.0]]
     assert "'matrix' must hold 4 values, one for each of 'models'; got 1" in message_of(chart, document)

@@ -73,9 +73,8 @@ def _of_grouping(result: Concepts, by: str | None) -> list[ConceptScores]:
     ways = groupings(result)
     if not ways:
         raise InputError("a picture of concepts needs a result of at least one model; got none")
-    if by is not None and by not in ways:
-        raise InputError(f"by must be one of {', '.join(ways)}, which the result has; got {by!r}")
-    return [scores for scores in result.results if scores.by == (by or ways[0])]
+    by = _checks.one_of(by or ways[0], ways, "by")
+    return [scores for scores in result.results if scores.by == by]
 
 
 def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:

@@ -203,9 +203,7 @@ def cka_chart(
     if isinstance(result, LayerSimilarity):
         return _layers(result, look, limit)
     measures = [one.measure for one in result]
-    if by is not None and by not in measures:
-        raise InputError(f"by must be one of the measures of the result, {', '.join(measures)}; got {by!r}")
-    one = result[measures.index(by or measures[0])]
+    one = result[measures.index(_checks.one_of(by or measures[0], measures, "by"))]
     called = model_labels([(name, None) for name in one.models], labels=look.labels)
     names = different([called[name] for name in one.models])
     values = np.array(one.matrix, np.float64)

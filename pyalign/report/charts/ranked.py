@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
@@ -99,9 +100,7 @@ class Panel:
 
 def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> list[str]:
     """The items from the top: by the first model's value, those without one last; or by another of `SORTS`."""
-    if by not in SORTS:
-        raise InputError(f"sort must be one of {', '.join(SORTS)}; got {by!r}")
-    if by == "difference" and not differences:
+    if _checks.one_of(by, SORTS, "sort") == "difference" and not differences:
         raise InputError("sort by 'difference' needs the differences of two models; the document has none")
     items = list(dict.fromkeys(row.item for row in rows))
     if by in ("document", "name"):

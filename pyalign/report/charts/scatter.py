@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.metadata.metadata_result import FittedLine, MetadataRegression, MetadataRegressions, OtherScore
 from pyalign.analysis.metadata.model_points import first_and_others
@@ -46,9 +47,7 @@ def reliability_chart(
     `by`: "equal-mass" (default), bins of about as many answers each; or "equal-width". `limit`: at most and by default
     8, as many as colors tell apart.
     """
-    by = by or BINS[0]
-    if by not in BINS:
-        raise InputError(f"by must be one of {', '.join(BINS)} for a picture of reliability; got {by!r}")
+    by = _checks.one_of(by or BINS[0], BINS, "by")
     calibrations = [row for result in results for row in ([result] if isinstance(result, Calibration) else result)]
     shown = calibrations[: min(limit or MOST_MODELS, MOST_MODELS)]
     names = names_of(shown, look.labels)
