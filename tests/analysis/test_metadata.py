@@ -206,6 +206,7 @@ def test_scores_say_nothing_of_shared_errors():
     assert found.results[0].models_ci is not None
     assert [point.ci for point in found.points] == [score.ci for score in scores]
     assert any("pyalign compare" in note for note in found.notes)
+    assert pyalign.regress_metadata(scores, others={"a": scores[0]}).points[0].score("a").value == scores[0].accuracy
     with pytest.raises(pyalign.InputError, match="several of m0"):
         pyalign.regress_metadata(pyalign.score({"m0": x}, triplets, measure=["dot", "cosine"]), rows(x=X))
 

@@ -33,9 +33,8 @@ def test_the_toy_case_of_brain_score_is_a_fifth():
     of_subjects = []
     for other in ANSWERS:
         found = [agreement_of(right["A"][three : three + 3], right[other][three : three + 3]) for three in (0, 3, 6)]
-        of_subjects.append(np.mean([
-            (one.observed - one.expected) / (1 - one.expected) for one in found if one.expected < 1
-        ]))
+        kappas = [(one.observed - one.expected) / (1 - one.expected) for one in found if one.expected < 1]
+        of_subjects.append(np.mean(kappas))
     assert of_subjects == pytest.approx([1.0, -0.4, 0.0])
     assert np.mean(of_subjects) == pytest.approx(0.2)
 
