@@ -34,6 +34,7 @@ from pyalign.extraction.finished import (
     HASHES, BeingWritten, Finished, OtherExtraction, file_name, other, read_finished, require_same,
 )
 from pyalign.extraction.hub import hash_file
+from pyalign.io.arrays import open_npy
 from pyalign.io.folder import MANIFEST, UNFINISHED
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import CREATE, READ, Content, has_ended, named, open_own, require_no_link, run_name, take_lock
@@ -229,7 +230,7 @@ class Folder(Sink):
             if (self.path / MANIFEST).exists():
                 raise FinishedByAnotherRun
             self._move(files)
-        rows = {name: np.load(self.path / file_name(name), mmap_mode="r") for name in shapes}
+        rows = {name: open_npy(self.path / file_name(name)) for name in shapes}
         embeddings = {name: Embeddings(x, tuple(names), str(self.path)) for name, x in rows.items()}
         return replace(extraction, embeddings=embeddings)
 

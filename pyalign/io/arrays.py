@@ -19,7 +19,7 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
 from pyalign.io.layout import HeaderRule, embedding_header, triplet_header
-from pyalign.io.paths import SMALL, Array, PathLike, bad, check_expansion, guarded, no_key
+from pyalign.io.paths import SMALL, Array, PathLike, bad, check_expansion, guarded, mapped, no_key
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 1 << 16  # bytes
@@ -72,9 +72,9 @@ def open_npy(path: PathLike) -> Array:
     if prod(shape) == 0:  # nothing to map
         empty: Array = guarded(path, ".npy", np.empty, shape, dtype)
         return empty
-    mapped: Array = guarded(path, ".npy", np.memmap, path, dtype, "r", offset, shape, "F" if fortran else "C")
-    check_letters(path, mapped)
-    return mapped
+    array: Array = guarded(path, ".npy", mapped, path, dtype, offset, shape, "F" if fortran else "C")
+    check_letters(path, array)
+    return array
 
 
 def check_letters(path: PathLike, array: Array) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import mmap
 import os
 import signal
 import socket
@@ -28,7 +27,7 @@ import numpy as np
 from pyalign.data.metadata import Texts, coded
 from pyalign.errors import MissingExtraError
 from pyalign.io.arrays import Entry, Wanted, describe, strings, text_array
-from pyalign.io.paths import MOST_EXPANSION, SMALL, Array, PathLike, bad, check_expansion, is_memory
+from pyalign.io.paths import MOST_EXPANSION, SMALL, Array, MappedBytes, PathLike, bad, check_expansion, is_memory
 from pyalign.io.tables import Columns, Table, cells_table
 
 START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see `_isolated_channel.BUSY`
@@ -183,7 +182,7 @@ def _mapped(descriptors: list[int], layout: list[tuple[int, str, list[int]]]) ->
         return []
     try:
         size = os.fstat(descriptors[0]).st_size
-        memory = mmap.mmap(descriptors[0], size) if size else bytearray()
+        memory = np.asarray(MappedBytes(descriptors[0], size, writable=True)) if size else bytearray()
     finally:
         os.close(descriptors[0])
     return [np.ndarray(shape, dtype, memory, place) for place, dtype, shape in layout]

@@ -1,21 +1,29 @@
 """What every reader does first: the file is there, it is a file, and its extension names a known format.
 
-And it asks for no more than it may: a few packed bytes can stand for any number of others.
+And it asks for no more than it may: a few packed bytes can stand for any number of others, and a map of a file keeps
+no descriptor.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gzip
 import importlib
 import io
+import mmap
 import os
 import stat
+import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from math import prod
 from types import ModuleType
 from typing import Any, TextIO, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError, MissingExtraError, printable, shorten
@@ -231,7 +239,7 @@ def guarded(path: PathLike, kind: str, action: Callable[..., Any], *arguments: A
     """Call a library's reader; whatever it raises about the content becomes one line with the path.
 
     Malformed files make these libraries raise almost anything, so the net is wide; ``InputError`` and
-    ``ImportError`` keep their own words, and memory that ran out is no fault of the file.
+    ``ImportError`` keep their own words, and memory or descriptors that ran out are no fault of the file.
     """
     try:
         return action(*arguments)
@@ -243,6 +251,8 @@ def guarded(path: PathLike, kind: str, action: Callable[..., Any], *arguments: A
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         if is_memory(error):
             raise MemoryError(f"{os.fspath(path)}: not enough memory to read it ({detail})") from error
+        if (number := getattr(error, "errno", None)) in (errno.EMFILE, errno.ENFILE):
+            raise OSError(number, os.strerror(number), os.fspath(path)) from error
         raise bad(path, f"is not a sound {kind} file ({detail})") from error
 
 
@@ -264,6 +274,42 @@ def needed(path: PathLike, package: str, extra: str, module: str | None = None) 
         if not is_memory(error):
             raise
         raise MemoryError(f"{path}: not enough memory to load {package}") from error
+
+
+def mapped(path: PathLike, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...], order: Any = "C") -> Array:
+    """An array in a file, memory-mapped read-only.
+
+    It keeps no descriptor open, as each map of Python's own does, so thousands of models can be open together.
+    """
+    if sys.platform == "win32":
+        return np.memmap(path, dtype, "r", offset, shape, order)
+    size, start = prod(shape) * dtype.itemsize, offset - offset % mmap.ALLOCATIONGRANULARITY
+    with open(path, "rb") as handle:
+        if os.fstat(handle.fileno()).st_size < offset + size:
+            raise ValueError("it ends before its data do")
+        data = np.asarray(MappedBytes(handle.fileno(), offset - start + size, start))
+    return np.ndarray(shape, dtype, data, offset - start, order=order).view(np.memmap)
+
+
+class MappedBytes:
+    """What `np.asarray` makes an array of bytes of: a part of a file, mapped until nothing looks at it any more."""
+
+    def __init__(self, descriptor: int, size: int, start: int = 0, writable: bool = False) -> None:
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        address = _system().mmap(None, size, protection, mmap.MAP_SHARED, descriptor, start)
+        if address == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        self.__array_interface__ = {"data": (address, not writable), "shape": (size,), "typestr": "|u1", "version": 3}
+        weakref.finalize(self, _system().munmap, address, size).atexit = False  # at exit, threads may still look at it
+
+
+@cache
+def _system() -> ctypes.CDLL:
+    library = ctypes.CDLL(None, use_errno=True)
+    library.mmap.restype, integer = ctypes.c_void_p, ctypes.c_int
+    library.mmap.argtypes = ctypes.c_void_p, ctypes.c_size_t, integer, integer, integer, ctypes.c_long
+    library.munmap.argtypes = ctypes.c_void_p, ctypes.c_size_t
+    return library
 
 
 SMALL = 256 << 20  # bytes that a reader may take next to what the data need

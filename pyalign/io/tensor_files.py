@@ -25,7 +25,7 @@ import numpy as np
 
 from pyalign.errors import shorten
 from pyalign.io.arrays import Entry, names_array, type_name
-from pyalign.io.paths import Array, PathLike, bad, guarded
+from pyalign.io.paths import Array, PathLike, bad, guarded, mapped
 from pyalign.io.tables import native
 
 DEEPEST = 4  # source / model / module, and one to spare
@@ -422,7 +422,7 @@ def _load(path: PathLike, code: str, shape: tuple[int, ...], offset: int) -> Arr
     dtype = np.dtype(DTYPES[code])
     if prod(shape) == 0:
         return np.empty(0, dtype).reshape(shape) if max(shape) < 2**31 else np.empty(0, dtype)
-    data: Array = guarded(path, ".safetensors", np.memmap, path, dtype, "r", offset, shape)
+    data: Array = guarded(path, ".safetensors", mapped, path, dtype, offset, shape)
     if code == "BF16":
         return widen_bfloat16(data)
     return native(data if offset % dtype.itemsize == 0 else data.copy())

@@ -1,4 +1,4 @@
-"""Files for which the memory is not enough: that is said, and the file is not called unsound."""
+"""Files for which memory or descriptors are not enough: that is said, and the file is not called unsound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from support import run_python
 
 from pyalign.errors import InputError
-from pyalign.io.paths import guarded
+from pyalign.io.paths import guarded, mapped
 
 ROWS = 1 << 18  # of 64 float64: 128 MiB
 SHORT = """
@@ -37,6 +37,7 @@ def write_npz(path, rows):
 def write_safetensors(path, rows):
     size = rows * 64 * 8
     header = json.dumps({"x": {"dtype": "F64", "shape": [rows, 64], "data_offsets": [0, size]}}).encode()
+    header += b" " * (-len(header) % 8)  # data that are not aligned are copied
     with open(path, "wb") as handle:
         handle.write(struct.pack("<Q", len(header)) + header)
         handle.truncate(8 + len(header) + size)
@@ -130,3 +131,87 @@ def test_a_false_length_is_still_a_fault_of_the_file(tmp_path):
         from pyalign.io import load_embeddings
 
         load_embeddings(path)
+
+
+FEW = """
+import gc, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+import numpy as np
+from pyalign.io import load_embeddings
+path = sys.argv[1]
+def mapped():
+    return sum(path in line for line in open("/proc/self/maps"))
+"""
+USED_UP = """
+taken = [open("/dev/null")]
+try:
+    while True:
+        taken.append(open("/dev/null"))
+except OSError:
+    pass
+"""
+
+
+def done_by(code, *paths):
+    done = run_python(FEW + code, arguments=tuple(map(str, paths)))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[:-1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="maps are listed by Linux")
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_more_models_are_mapped_than_files_may_be_open_and_are_let_go_with_their_last_view(tmp_path, order):
+    x = np.asarray(np.random.default_rng(0).normal(size=(40, 300)), order=order)
+    np.save(tmp_path / "x.npy", x)
+    said = done_by(
+        """
+models = [load_embeddings(path).values for _ in range(600)]
+assert all(np.array_equal(model, np.load(path)) for model in models)
+print(mapped())
+row = models[0][3]
+del models
+gc.collect()
+print(mapped(), row.sum() == np.load(path)[3].sum())
+del row
+print(mapped())
+""",
+        tmp_path / "x.npy",
+    )
+    assert said == ["600", "1 True", "0"]
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".h5"])
+def test_so_are_tensors_of_safetensors_and_hdf5(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    FILES[suffix](path, 5)
+    code = "models = [load_embeddings(path).values for _ in range(400)]\nprint(sum(x.size for x in models))"
+    assert done_by(code, path) == [str(400 * 5 * 64)]
+
+
+def test_a_file_that_cannot_be_opened_for_want_of_descriptors_is_not_called_unsound(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(3))
+    code = USED_UP + """
+try:
+    load_embeddings(path)
+except OSError as error:
+    del taken[:1]  # for the lines that are printed
+    print(error)
+"""
+    assert done_by(code, tmp_path / "x.npy") == [f"[Errno 24] Too many open files: '{tmp_path}/x.npy'"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_neither_is_one_whose_reader_ran_out_of_them(number):
+    def fail():
+        raise OSError(number, "what a library says")
+
+    with pytest.raises(OSError, match=r"Too many open files.*: 'x\.h5'") as raised:
+        guarded("x.h5", "HDF5", lambda: guarded("x.h5", "HDF5", fail))
+    assert raised.value.errno == number
+
+
+def test_a_file_that_shrank_meanwhile_is_refused_before_it_is_mapped(tmp_path):
+    (tmp_path / "x").write_bytes(bytes(80))
+    assert mapped(tmp_path / "x", np.dtype("f8"), 8, (3, 3)).shape == (3, 3)
+    with pytest.raises(ValueError, match="ends before"):
+        mapped(tmp_path / "x", np.dtype("f8"), 16, (3, 3))
