@@ -154,11 +154,15 @@ class Errors:
 
     def components(self, a: int, b: int | None = None) -> Components | None:
         """Variance components of mean number a, or of mean a less mean b."""
+        if self.covariances is None:
+            return None
+        of = self.covariances if b is None else self._covariances_of_differences
+        return of.components(lambda variances: float(variances[a, a if b is None else b]))
 
-        def variance(of: np.ndarray) -> float:
-            return float(of[a, a] if b is None else _of_differences(of[np.ix_([a, b], [a, b])])[0, 1])
-
-        return None if self.covariances is None else self.covariances.components(variance)
+    @cached_property
+    def _covariances_of_differences(self) -> Covariances:
+        assert self.covariances is not None
+        return self.covariances.changed(_of_differences)
 
     def in_units(self, units: np.ndarray) -> Errors:
         """The errors of means that are multiples (k,) of these."""

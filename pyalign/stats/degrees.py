@@ -12,6 +12,7 @@ Degrees of freedom of variances that are known from few objects or people.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,7 @@ def chi_square(nu: np.ndarray, nodes: np.ndarray = NODES) -> tuple[np.ndarray, n
     return weights / weights.sum(axis=1, keepdims=True), values
 
 
+@lru_cache
 def chi_square_quantiles(degrees: float, shares: tuple[float, ...]) -> tuple[float, ...]:
     """Quantiles of chi-square with these degrees of freedom, divided by them.
 

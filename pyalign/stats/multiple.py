@@ -38,7 +38,6 @@ def equivalence_p(differences: np.ndarray, margin: float) -> float:
 
 
 DRAWS = 10_000  # of the largest t
-AT_ONCE = 1 << 17  # numbers that are held at once
 MOST = 10**9  # draws of all differences: of very many, fewer are drawn
 NORMAL = NormalDist()
 
@@ -159,12 +158,9 @@ def step_down(
         scale = np.where(variances > 1e-12 * (own[:, None] + own[None, :]), 1.0 / np.sqrt(variances), 0.0)
     rng = np.random.Generator(np.random.Philox(seed))
     z = np.ascontiguousarray((rng.standard_normal((draws, len(own))) @ root.T).T)
-    largest, beyond, step = np.zeros(draws), np.empty(len(a), np.int64), max(1, AT_ONCE // draws)
-    for last in range(len(a), 0, -step):
-        part = slice(max(0, last - step), last)
-        distances = np.abs(z[a[part]] - z[b[part]]) * scale[a[part], b[part], None]
-        np.maximum(distances[-1], largest, out=distances[-1])
-        distances = np.maximum.accumulate(distances[::-1])
-        largest = distances[-1]
-        beyond[part] = np.count_nonzero(distances[::-1] >= scores[part, None], axis=1)
+    largest, beyond, distances = np.zeros(draws), np.empty(len(a), np.int64), np.empty(draws)
+    for k in range(len(a) - 1, -1, -1):  # a row of draws fits into the cache
+        np.abs(np.subtract(z[a[k]], z[b[k]], out=distances), out=distances)
+        np.maximum(largest, np.multiply(distances, scale[a[k], b[k]], out=distances), out=largest)
+        beyond[k] = np.count_nonzero(largest >= scores[k])
     return beyond, largest

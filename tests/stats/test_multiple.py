@@ -103,13 +103,6 @@ def test_draws_are_ascending_the_same_for_a_seed_and_of_any_unit(seed, k):
     np.testing.assert_allclose(largest_score(1e-8 * root @ root.T, seed=seed % 1000, draws=300), found, rtol=1e-5)
 
 
-def test_many_means_are_drawn_in_pieces(monkeypatch):
-    whole = largest_score(np.eye(6), draws=50_000)
-    monkeypatch.setattr(multiple, "AT_ONCE", 50_000 * 4)
-    pieces = largest_score(np.eye(6), draws=50_000)
-    assert np.array_equal(pieces, whole)
-
-
 @given(seeds)
 def test_more_means_reach_further(seed):
     root = np.random.default_rng(seed).normal(size=(6, 7))
