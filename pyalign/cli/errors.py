@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
+
+import numpy as np
 
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
-from pyalign.analysis.failures.failures import find_failures, require_families
+from pyalign.analysis.failures.failures import LISTED, Failures, find_failures, require_families
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
-from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
+from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.consistency import error_consistency
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -30,10 +33,12 @@ class FailureOptions(
         "family of each model; none typed: those of `pyalign models list --metadata`", nargs="*"
     )
     out: str | None = option(
-        "write the triplets as a .csv table, or as .json", kind=_options.ending(".csv", ".json", devices=False),
-        metavar="PATH", group=OUTPUT,
+        "write all triplets: a .csv table, .json, or arrays in .npz, which is best for millions",
+        kind=_options.ending(".csv", ".json", ".npz", devices=False), metavar="PATH", group=OUTPUT,
     )
-    limit: int | None = option("list at most the K clearest triplets of each group", group=OUTPUT)
+    limit: int | None = option(
+        f"list at most the K clearest triplets of each group (default: {LISTED}; --out: all)", group=OUTPUT
+    )
     min_models: int | None = option(
         "list triplets that at least K of the models get wrong (default: that all of them get wrong)", "--minimum",
         group=OUTPUT,
@@ -52,17 +57,25 @@ def run_failures(options: FailureOptions, progress: Progress) -> Outcome:
     models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     if labels is not None:
         models, choices = _model_choices.renamed(models, choices, dict(zip(called, labels, strict=True)))
+    limit = LISTED if options.limit is None and options.out is None else options.limit
     failures = find_failures(
-        models, triplets, **choices, families=families, limit=options.limit, min_models=options.min_models,
+        models, triplets, **choices, families=families, limit=limit, min_models=options.min_models,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
         nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
     )
     failures = replace(failures, triplets=options.triplets)
-    files = {}
+    files: dict[str, Output] = {}
     if options.out is not None:
-        as_table = options.out.endswith(".csv")
-        files[options.out] = failures.to_csv() if as_table else failures.to_json() + "\n"
-    return Outcome(failures, files, notes=(*notes, *looked_up))
+        files[options.out] = _listed(failures, options.out)
+    return Outcome(failures if options.limit is not None else failures.first(LISTED), files, notes=(*notes, *looked_up))
+
+
+def _listed(failures: Failures, path: str) -> Output:
+    if path.endswith(".npz"):
+        buffer = io.BytesIO()
+        np.savez(buffer, **failures.columns())  # type: ignore[arg-type]
+        return buffer.getvalue()
+    return failures.to_csv() if path.endswith(".csv") else failures.to_json() + "\n"
 
 
 FAILURES = Command(

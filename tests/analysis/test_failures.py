@@ -9,6 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support import definition, draw_triplets, pairs_of, read_back, seeds, strict_json, whole
 
 from pyalign import Embeddings, Triplets, find_failures
@@ -144,6 +145,44 @@ def test_a_limit_keeps_the_clearest_and_the_count():
     assert len(find_failures(models, triplets, measure="dot", limit=0).groups[0].rows) == 0
 
 
+def test_a_thousand_of_each_group_are_listed_where_no_other_limit_is_asked_for():
+    rng = np.random.default_rng(0)
+    models, triplets = {"a": rng.normal(size=(30, 2)), "b": rng.normal(size=(30, 2))}, draw_triplets(6, 30, 9000)
+    whole, short = (find_failures(models, triplets, **asked) for asked in ({"limit": None}, {}))
+    assert [len(group.rows) for group in short.groups] == [1000] and short.groups[0].n > 2000
+    assert whole.first(1000) == short and len(whole.groups[0].rows) == short.groups[0].n
+    assert whole.first(1000).provenance.options == short.provenance.options
+    assert len(strict_json(short.to_json())["groups"][0]["triplets"]) == 1000
+    assert whole.first(10**9) == whole
+
+
+@given(seeds, st.booleans(), st.integers(0, 4))
+def test_columns_hold_what_records_do(seed, named, limit):
+    models, triplets = three_models(seed), draw_triplets(seed, 12, 60)
+    people = [f"p{k}" for k in np.random.default_rng(seed).integers(0, 9, 60)]
+    if named:
+        models = {name: Embeddings(x, [f"n{k}" for k in range(12)]) for name, x in models.items()}
+    families, options = ["one", "two", "two"], {"measure": "dot", "subjects": people}
+    found = find_failures(models, triplets, families=families, **options).first(limit)
+    assert found.groups == find_failures(models, triplets, families=families, limit=limit, **options).groups
+    columns, at = found.columns(), 0
+    called = dict(zip(columns.get("item_numbers", np.arange(0)).tolist(), columns.get("item_names", []), strict=True))
+    for k, group in enumerate(found.groups):
+        assert (columns["n"][k], columns["wrong"][k]) == (group.n, found.who_fails(group))
+        for record in found.records(group):
+            row = {name: columns[name][at].item() for name in ("row", "human_share", "n_answers", "subject")}
+            assert columns["group"][at] == k
+            row["human_share"] = None if np.isnan(row["human_share"]) else row["human_share"]
+            assert row == {name: record[name] for name in row}
+            assert columns["items"][at].tolist() == record["items"]
+            assert columns["margins"][at].tolist() == [record["margins"][name] for name in columns["models"]]
+            assert columns["choices"][at].tolist() == [record["choices"][name] for name in columns["models"]]
+            assert record["names"] == ([called[item] for item in record["items"]] if named else None)
+            at += 1
+    assert at == len(columns["row"]) == len(columns["group"]) == len(columns["probabilities"])
+    assert ("subject" in columns) == (at > 0)
+
+
 def test_a_model_never_fails_where_it_is_right_and_one_model_alone_lists_its_errors():
     x, triplets = np.array([[0.0], [1.0], [5.0]]), np.array([[0, 1, 2], [0, 2, 1], [2, 1, 0]])
     found = find_failures({"line": x}, triplets, measure="neg_euclidean")
@@ -268,7 +307,7 @@ def test_another_margin_or_row_makes_another_result(tmp_path):
 def test_a_document_of_all_failures_takes_little_memory():
     """A line at a time; as a tree of dicts it took 3 kB a triplet, and 300 bytes of text."""
     models = {"a": whole(1, 12, 3), "b": whole(2, 12, 3)}
-    found = find_failures(models, draw_triplets(6, 12, 20_000), measure="dot")
+    found = find_failures(models, draw_triplets(6, 12, 20_000), measure="dot", limit=None)
     listed = len(found.groups[0].rows)
     assert listed > 5_000
     tracemalloc.start()

@@ -67,6 +67,29 @@ def test_failures_as_json_and_as_files_are_what_the_function_returns(command, mo
     assert pyalign.load_result("f.json").groups == expected.groups
 
 
+def test_all_triplets_go_to_out_as_arrays_and_a_thousand_to_the_document(command, models, folder):
+    triplets = draw_triplets(7, 6, 20_000)
+    np.save("many.npy", triplets)
+    words = (*FILES, "many.npy", "--measure", "dot", "--families", "a", "b", "b")
+    found = document(command(*words, "--out", "f.npz", "--json"))
+    assert found["groups"] == document(command(*words, "--json"))["groups"]
+    assert found["provenance"]["options"]["limit"] == len(found["groups"][0]["triplets"]) == 1000
+    every = pyalign.find_failures(models, triplets, families=["a", "b", "b"], measure="dot", limit=None)
+    expected = every.columns()
+    with np.load("f.npz") as arrays:
+        assert {*arrays} == {*expected} and all(np.array_equal(arrays[name], expected[name], equal_nan=name in
+                                                ("human_share", "probabilities")) for name in expected)
+        assert len(arrays["row"]) == arrays["n"].sum() == sum(group.n for group in every.groups) > 3000
+    assert document(command(*words, "--out", "g.npz", "--limit", 2, "--json"))["groups"][0]["n"] == every.groups[0].n
+    assert [len(np.load("g.npz")[name]) for name in ("row", "models")] == [6, 3]
+
+
+def test_out_says_what_it_writes(command, models, folder):
+    ran = command(*FILES, "t3.npy", "--out", "f.parquet")
+    assert ran.code == 2 and "expected a name that ends in .csv or .json or .npz; got 'f.parquet'" in ran.err
+    assert not (folder / "f.parquet").exists()
+
+
 def test_families_that_are_not_typed_are_those_of_the_table_of_models(command, models, answers):
     for name, x in zip(("vgg16.npy", "resnet50.npy"), models.values(), strict=False):
         np.save(name, x)

@@ -35,6 +35,8 @@ from pyalign.typing import (
     TripletsLike,
 )
 
+LISTED = 1000  # triplets of a group, where no other limit is asked for
+
 
 @dataclass(frozen=True)
 class Failures(OfTask, Result):
@@ -69,6 +71,37 @@ class Failures(OfTask, Result):
     temperature: float | None = None
     # the least number of models that get a triplet of the first group wrong; None: all models.
     at_least: int | None = None
+
+    def first(self, limit: int) -> Failures:
+        """The result with at most so many triplets of each group, the clearest."""
+        groups = tuple(group.first(limit) for group in self.groups)
+        record = self.provenance and replace(self.provenance, options={**self.provenance.options, "limit": limit})
+        listed = {item for group in groups for item in group.items.ravel().tolist()}
+        names = None if self.names is None else {item: name for item, name in self.names.items() if item in listed}
+        return replace(self, groups=groups, names=names or None, provenance=record)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Every listed triplet as arrays, for any number of them.
+
+        Returns:
+            `group` (k,), `row` (k,), `items` (k, 3), `margins` (k, m), `human_share` (k,), `n_answers` (k,), `subject`
+            (k,) where participants are known, `choices` (k, m) and `probabilities` (k, m, 3), as `FailureGroup` has
+            them. Then `models` (m,); of the groups, which `group` counts from 0, `right`, `wrong` and `n`; and of the
+            items, where they have names, `item_numbers` and `item_names`.
+        """
+        own = {"row": "rows", "items": "items", "margins": "margins", "human_share": "human_shares",
+               "n_answers": "n_answers", "subject": "subjects", "choices": "choices", "probabilities": "probabilities"}
+        filled = [group for group in self.groups if len(group.rows)] or self.groups[:1]
+        parts = {name: [getattr(group, field) for group in filled] for name, field in own.items()}
+        columns = {name: np.concatenate(some) for name, some in parts.items() if all(one is not None for one in some)}
+        names = self.names or {}
+        return {
+            "group": np.repeat(np.arange(len(self.groups)), [len(group.rows) for group in self.groups]), **columns,
+            "models": np.array(self.models), "right": np.array([group.right or "" for group in self.groups]),
+            "wrong": np.array([self.who_fails(group) for group in self.groups]),
+            "n": np.array([group.n for group in self.groups]),
+            **({"item_numbers": np.array([*names]), "item_names": np.array([*names.values()])} if names else {}),
+        }
 
     def who_fails(self, group: FailureGroup) -> str:
         """Says in words which models get the triplets of a group wrong."""
@@ -150,7 +183,7 @@ class Failures(OfTask, Result):
 def find_failures(
     models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None, families: Sequence[str] | None = None, subjects: SubjectsLike | None = None,
-    answers: AnswersLike | None = None, limit: NotNegative | None = None, min_models: int | None = None,
+    answers: AnswersLike | None = None, limit: NotNegative | None = LISTED, min_models: int | None = None,
     measure: MeasureLike = "cosine", temperature: Temperature = 1.0, ties: Ties = "fractional",
     nan_policy: Policy = "raise", unreadable: Policy = "raise", missing: Policy = "raise",
     backend: BackendName = "auto", progress: Progress | None = None,
@@ -170,7 +203,7 @@ def find_failures(
             triplets.
         answers: (t, 3) counts of how often each position was chosen as odd; None: those of the triplets. The item that
             was chosen most often is then the correct one, and triplets without a majority are left out.
-        limit: the largest number of triplets to list in each group; None: all.
+        limit: the largest number of triplets to list in each group; None: all, best read by `Failures.columns`.
         min_models: the first group has the triplets that at least this many models get wrong, sorted by the number of
             these models; None: the triplets that all models get wrong.
         measure, temperature, ties, nan_policy, missing, backend: see `pyalign.score`; the temperature applies to the

@@ -200,6 +200,12 @@ class FailureGroup:
         pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
         return all(_same(a, b) for a, b in pairs)
 
+    def first(self, limit: int) -> FailureGroup:
+        """The group with at most so many of its triplets."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        short: dict[str, Any] = {name: x[:limit] for name, x in arrays.items() if isinstance(x, np.ndarray)}
+        return replace(self, **(short if limit else {**short, "subjects": None}))
+
     def records(self, models: Sequence[str], names: Mapping[int, str] | None) -> Iterator[dict[str, Any]]:
         """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject.
 
