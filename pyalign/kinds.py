@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from pyalign._registry import Entry, Kind, register
 from pyalign.study.options import (
-    CATEGORIES, CONCEPTS, DIMENSIONS, EACH, HUMAN, LABELS, METADATA, MODEL, MODELS, NAMED, PEOPLE, PROBE, SEVERAL,
-    TRIPLETS, Analysis,
+    CATEGORIES, CONCEPTS, DIMENSIONS, EACH, HUMAN, LABELS, METADATA, MODEL, MODELS, PEOPLE, PROBE, SEVERAL, TRIPLETS,
+    Analysis,
 )
 
 SCORE, EXPLAIN, PAIRS, IMPROVE = "Score", "Explain", "Pairs and models", "Improve"
@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.comparison:comparison_view",
         charts=("differences", "accuracy", "depth", "scores"),
         sections=("leaderboard", "differences"),
-        analyses=(Analysis("compare", NAMED, matrices=True),),
+        analyses=(Analysis("compare", SEVERAL, matrices=True),),
         entry=Entry("compare", "paired differences between models, and ranks of the models", SCORE, "statistics"),
         reference="trust",
     ),
@@ -112,7 +112,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(
             Analysis(
                 "predict_dimensions",
-                {"embeddings": MODELS, "dimensions": DIMENSIONS, "labels": LABELS},
+                {"models": MODELS, "dimensions": DIMENSIONS, "labels": LABELS},
                 ("labels",),
                 one_thread=True,
             ),
@@ -185,7 +185,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.matrices:rsa_view",
         charts=("rsa", "rdm", "mds", "scores"),
         sections=("rsa",),
-        analyses=(Analysis("rsa", {"embeddings": MODELS, "human": HUMAN}),),
+        analyses=(Analysis("rsa", {"models": MODELS, "human": HUMAN}),),
         entry=Entry("rsa", "RSA: correlation of models' similarity matrices with those of people", PAIRS, "rsa"),
         reference="pairs",
     ),
@@ -210,7 +210,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.comparison:consistency_view",
         charts=("consistency",),
         sections=("consistency",),
-        analyses=(Analysis("error_consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
+        analyses=(Analysis("error_consistency", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
             "consistency",
             "error consistency: whether models err on the same triplets (kappa, copying)",
@@ -223,7 +223,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.recovery.recovered:Recovery",
         "pyalign.report.comparison:recovery_view",
         sections=("recovery",),
-        analyses=(Analysis("recover", NAMED),),
+        analyses=(Analysis("recover", SEVERAL),),
         entry=Entry(
             "recover", "simulate whether triplets can distinguish models, and how many are needed", PLAN, "recovery"
         ),
@@ -264,7 +264,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(
             Analysis(
                 "neighborhoods",
-                {"embeddings": MODELS, "human": DIMENSIONS, **CONCEPTS},
+                {"models": MODELS, "human": DIMENSIONS, **CONCEPTS},
                 ("human", *CONCEPTS),
                 one_of=("categories", "dimensions"),
             ),
@@ -281,7 +281,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.analysis.failures.failures:Failures",
         "pyalign.report.comparison:failures_view",
         sections=("failures",),
-        analyses=(Analysis("find_failures", NAMED),),
+        analyses=(Analysis("find_failures", SEVERAL),),
         entry=Entry(
             "failures", "triplets that all models get wrong, or only one family of models", EXPLAIN, "ceilings"
         ),

@@ -310,16 +310,16 @@ PIXELS = np.zeros((2, 8, 8, 3), np.uint8)
 FEW = {"n_permutations": 3, "ci": pyalign.Resampling("auto", n_resamples=5)}
 # A call of each that is right; each argument is then replaced by what can't be right.
 CALLS = {
-    "agreement": {"embeddings": X, "triplets": TRIPLETS, "answers": RNG.integers(1, 5, (T, 3))},
+    "agreement": {"models": X, "triplets": TRIPLETS, "answers": RNG.integers(1, 5, (T, 3))},
     "as_images": {"source": PIXELS},
     "build_index": {"embeddings": X, "index": "flat"},
-    "calibrate": {"embeddings": X, "triplets": TRIPLETS, "split": None},
+    "calibrate": {"models": X, "triplets": TRIPLETS, "split": None},
     "choice_probabilities": {"embeddings": X, "triplets": TRIPLETS},
     "choice_similarity": {"embeddings": X},
     "cka": {"models": MODELS, "n_permutations": 3},
     "layer_similarity": {"x": MODELS, "y": MODELS, "n_permutations": 3},
     "compare": {"models": MODELS, "triplets": TRIPLETS},
-    "score_concepts": {"embeddings": X, "triplets": TRIPLETS, "dimensions": HUMAN, "min_triplets": 2},
+    "score_concepts": {"models": X, "triplets": TRIPLETS, "dimensions": HUMAN, "min_triplets": 2},
     "error_consistency": {"models": MODELS, "triplets": TRIPLETS},
     "cross_validate_probe": {"embeddings": X, "triplets": TRIPLETS, "folds": 2, "penalties": [10.0]},
     "cross_validate_embedding": {"triplets": TRIPLETS, "folds": 2, "penalties": [(0.005, 0.0)]},
@@ -334,7 +334,7 @@ CALLS = {
     "load_encoder": {"spec": "pixels:1"},
     "match_dimensions": {"x": X, "y": HUMAN},
     "neighborhoods": {
-        "embeddings": X, "human": HUMAN, "before": -X, "categories": KINDS, "threshold": 0.9, "k": 3, **FEW},
+        "models": X, "human": HUMAN, "before": -X, "categories": KINDS, "threshold": 0.9, "k": 3, **FEW},
     "neighbors": {"embeddings": X, "queries": X, "k": 3},
     "noise_ceiling": {"triplets": np.vstack([TRIPLETS[:40]] * 3)},
     "odd_one_out": {"embeddings": X, "triplets": TRIPLETS},
@@ -346,13 +346,13 @@ CALLS = {
         "n_subjects": [10],
     },
     "plan_triplets": {"x": X, "y": -X[::-1], "n_triplets": 20},
-    "predict_dimensions": {"embeddings": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
+    "predict_dimensions": {"models": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
     "probe_path": {"embeddings": X, "triplets": TRIPLETS, "penalties": [10.0]},
     "recover": {"models": MODELS, "triplets": TRIPLETS, "n_simulations": 10, "temperature": 1.0},
     "regress_metadata": {"result": SCORES, "metadata": METADATA},
-    "rsa": {"embeddings": X, "human": 1 - SIMILARITIES, "kind": "dissimilarity"},
+    "rsa": {"models": X, "human": 1 - SIMILARITIES, "kind": "dissimilarity"},
     "sample_triplets": {"embeddings": X, "n_triplets": 20},
-    "score": {"embeddings": X, "triplets": TRIPLETS},
+    "score": {"models": X, "triplets": TRIPLETS},
     "score_choices": {"choices": RNG.integers(0, 3, T), "triplets": TRIPLETS},
     "similarity": {"embeddings": X, "others": X},
     "transfer": {"embeddings": X, "maps": pyalign.Transform(np.eye(4), None, 0.0, 1.0), "on": {"t": TRIPLETS}},
@@ -413,7 +413,7 @@ def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name, tm
 @pytest.mark.parametrize("what", ["square", "text", "long text", "object", "list"])
 def test_a_kind_of_a_matrix_that_knows_its_own_is_checked_too(what, message_of):
     human = pyalign.RDMs(1 - SIMILARITIES, "dissimilarity")
-    for function, given in ((pyalign.rsa, {"embeddings": X, "human": human}),
+    for function, given in ((pyalign.rsa, {"models": X, "human": human}),
                             (pyalign.score, {"triplets": TRIPLETS, "matrix": human})):
         said = message_of(function, **given, kind=WHATEVER[what])
         assert said.startswith("kind must be one of dissimilarity, similarity; got ") and len(said) <= LONGEST
@@ -446,10 +446,10 @@ def test_the_list_above_has_every_public_function_and_what_people_make_themselve
 @pytest.mark.parametrize(
     "name,argument",
     [
-        ("agreement", "embeddings"), ("calibrate", "embeddings"), ("cka", "models"), ("compare", "models"),
-        ("neighborhoods", "embeddings"), ("score_concepts", "embeddings"), ("error_consistency", "models"),
+        ("agreement", "models"), ("calibrate", "models"), ("cka", "models"), ("compare", "models"),
+        ("neighborhoods", "models"), ("score_concepts", "models"), ("error_consistency", "models"),
         ("find_failures", "models"),
-        ("predict_dimensions", "embeddings"), ("recover", "models"), ("rsa", "embeddings"), ("score", "embeddings"),
+        ("predict_dimensions", "models"), ("recover", "models"), ("rsa", "models"), ("score", "models"),
         ("score_choices", "choices"),
     ],
 )

@@ -41,7 +41,7 @@ EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three cho
 
 @_checks.checked
 def agreement(
-    embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
+    models: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None, answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", temperature: Temperature = 1.0, min_answers: Positive = 2,
     ci: IntervalsOver = AUTO, edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
@@ -51,13 +51,13 @@ def agreement(
     """Compare a model's choice probabilities with the proportions of many people's answers to the same triplets.
 
     Args:
-        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+        models: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
             `Embeddings`. Or a mapping from names to these; or None.
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item chosen as odd, unless there
             are answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows
             are matched by name.
         model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
-            them; in addition to embeddings, which are then a mapping, or instead of them. If a triplet is in several
+            them; in addition to models, which are then a mapping, or instead of them. If a triplet is in several
             rows, the means of its choices and of its probabilities count.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) whole numbers of any dtype: how often each position in the file was chosen as odd, in place of
@@ -92,7 +92,7 @@ def agreement(
     limits = _checked_edges(edges)
     measures = measures_of(measure)
     judged = Judged.of(
-        embeddings, model_choices, triplets, "agreement", base=choice_base, nan_policy=nan_policy,
+        models, model_choices, triplets, "agreement", base=choice_base, nan_policy=nan_policy,
         unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects,
         rules=(require_unweighted,),
     )

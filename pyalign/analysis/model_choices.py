@@ -170,7 +170,7 @@ class Judged:
             >>> options = {"base": None, "nan_policy": "raise", "unreadable": "raise", "missing": "raise"}
             >>> Judged.of(None, None, [[0, 1, 2]], "calibrate", **options)
             Traceback (most recent call last):
-            pyalign.errors.InputError: embeddings or model_choices must be given; got neither
+            pyalign.errors.InputError: models or model_choices must be given; got neither
         """
         models = models if isinstance(models, Embeddings | dict) else several(models)
         named = models if isinstance(models, Mapping) else {}
@@ -178,9 +178,9 @@ class Judged:
             model_choices, named, base=base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
         )
         if choices.choices and models is not None and not isinstance(models, Mapping):
-            raise InputError("embeddings must map names to embeddings where model_choices are given too")
+            raise InputError("models must map names to embeddings where model_choices are given too")
         if models is None and not choices.choices:
-            raise InputError("embeddings or model_choices must be given; got neither")
+            raise InputError("models or model_choices must be given; got neither")
         models = named if models is None else models
         given = answered_triplets(triplets, answers, what, weights)
         for rule in rules:

@@ -63,7 +63,7 @@ class _Asked(Asked):
 
 @_checks.checked
 def score(
-    embeddings: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
+    models: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
     matrix: JudgmentsLike | Mapping[str, JudgmentsLike] | None = None, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] | None = None, temperature: float | None = None,
     ties: Ties = "fractional", nan_policy: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
@@ -77,13 +77,13 @@ def score(
     """Score embeddings, or a similarity or dissimilarity matrix, by their odd-one-out accuracy on human triplets.
 
     Args:
-        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+        models: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
             `Embeddings`. Or a mapping from names to such, or to `RDMs`. Arrays are taken for embeddings, also
             where a note asks whether they are a matrix of similarities, or triplets (whole numbers in three or four
             columns, which `load_embeddings` refuses).
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that was chosen as odd.
             Names, participants and answers of `Triplets` are used. If both sides have names, rows are matched by name.
-        matrix: instead of embeddings, a symmetric matrix (n, n) whose rows and columns are the items, or its condensed
+        matrix: instead of models, a symmetric matrix (n, n) whose rows and columns are the items, or its condensed
             form, the (m,) pairs above the diagonal, as from `scipy.spatial.distance.pdist`; a DataFrame, or
             `RDMs`. Its diagonal is ignored; NaN is a pair without a value. Or a mapping from names to these.
         kind: what larger numbers of the matrix mean: ``"similarity"``, or ``"dissimilarity"``, whose values are
@@ -122,7 +122,7 @@ def score(
         keep: "choices" or "probabilities", the arrays to keep in the result, with an element for each input triplet;
             triplets that are left out have choice -2 and probability NaN.
         model_choices: name -> recorded choices of language models or participants, as `pyalign.score_choices` takes
-            them; in addition to embeddings, which then need names, or instead of them. They are scored last, on the
+            them; in addition to models, which then need names, or instead of them. They are scored last, on the
             same triplets.
         choice_base, unreadable: how `model_choices` are read; see `pyalign.score_choices`.
         weights: (t,) how much each answer counts, positive: 1 / the probability that its triplet was presented, where
@@ -158,7 +158,7 @@ def score(
     if triplets is None:
         raise InputError("triplets must be given; got None")
     measures = (None,) if measure is None else measures_of(measure)
-    if embeddings is None and matrix is None and model_choices is not None:
+    if models is None and matrix is None and model_choices is not None:
         _refuse_without_embeddings(measure=measure, temperature=temperature, transform=transform, kind=kind,
                                    n_permutations=n_permutations, keep=kept or None)
         return score_choices(
@@ -168,11 +168,12 @@ def score(
             weighting=weighting, progress=progress,
         )
     called = "embeddings" if matrix is None else "matrix"
-    models = _models(embeddings, matrix, kind, measure, transform)
-    if model_choices is not None and not isinstance(models, Mapping):
-        raise InputError(f"{called} must map names to models where model_choices are given too")
+    given = _models(models, matrix, kind, measure, transform)
+    if model_choices is not None and not isinstance(given, Mapping):
+        argument = "models" if matrix is None else "matrix"
+        raise InputError(f"{argument} must map names to {called} where model_choices are given too")
     judged = Judged.of(
-        models, model_choices, triplets, None, base=None if model_choices is None else choice_base,
+        given, model_choices, triplets, None, base=None if model_choices is None else choice_base,
         nan_policy=nan_policy, unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects,
         weights=weights,
     )
@@ -181,10 +182,10 @@ def score(
     asked = _Asked(each, ties, nan_policy, backend, plan, ceiling, progress, measures, temperature, missing,
                    n_permutations, seed, transform, kept)
     # of choices in another order of objects, so with clusters of their own
-    scores = [*_scores(asked, models, called), *scores_of_choices(judged.choices.among(judged.present), replace(asked))]
+    scores = [*_scores(asked, given, called), *scores_of_choices(judged.choices.among(judged.present), replace(asked))]
     assumed = judged.present.notes_on(groups) if isinstance(groups, Categories) else ()
     results = tuple(_covered(result, judged.present, assumed) for result in scores)
-    inputs = {**(models if isinstance(models, Mapping) else {called: models}), **judged.choices.choices}
+    inputs = {**(given if isinstance(given, Mapping) else {called: given}), **judged.choices.choices}
     return Scores(results, each.given.source, notes=merged(*(result.notes for result in results)),
                   coverage=judged.present.coverage, provenance=asked.provenance(inputs, results[0].backend))
 
@@ -233,11 +234,11 @@ def _models(
 ) -> Embeddings | dict[str, Embeddings]:
     """What is to be scored, one or several by their names, a matrix as `Similarities`; measure and map suit it."""
     if matrix is not None and x is not None:
-        raise InputError("matrix replaces embeddings; got both (a mapping of names may hold pyalign.RDMs too)")
+        raise InputError("matrix replaces models; got both (a mapping of names may hold pyalign.RDMs too)")
     if matrix is None and kind is not None:
         raise InputError("kind says what matrix holds; got no matrix")
     if matrix is None and x is None:
-        raise InputError("embeddings, matrix or model_choices must be given; got none")
+        raise InputError("models, matrix or model_choices must be given; got none")
     models = as_models(x) if matrix is None else as_models(similarities_of(matrix, kind), "matrix")
     matrices = [isinstance(one, Similarities) for one in (models.values() if isinstance(models, Mapping) else [models])]
     if measure is not None and matrices and all(matrices):

@@ -38,7 +38,7 @@ TRANSFORMED = "{} (transformed)"
 
 @_checks.checked
 def score_concepts(
-    embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, dimensions: EmbeddingsLike | None = None, *,
+    models: EmbeddingsLike | Models | None, triplets: TripletsLike, dimensions: EmbeddingsLike | None = None, *,
     model_choices: NamedChoices | None = None, choice_base: int | None = None,
     dimension_labels: Sequence[str] | None = None, categories: CategoriesLike | None = None,
     levels: tuple[CategoriesLike, CategoriesLike] | None = None,
@@ -56,12 +56,12 @@ def score_concepts(
     categories that contain both of its objects. Levels of abstraction depend on all three objects.
 
     Args:
-        embeddings: (n, d) embeddings, a mapping of names to embeddings, or None. Those with names are matched by name.
+        models: (n, d) embeddings, a mapping of names to embeddings, or None. Those with names are matched by name.
         triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out.
         dimensions: (n, k) non-negative numbers: a human embedding such as SPoSE or VICE, with names or in the order of
             the embeddings.
         model_choices: a mapping of names to recorded choices of a language model or a participant, in the form that
-            `pyalign.score_choices` takes; in addition to the embeddings or instead of them. Without probabilities they
+            `pyalign.score_choices` takes; in addition to the models or instead of them. Without probabilities they
             have no cross-entropy, and a transform does not apply to them.
         choice_base, unreadable: see `pyalign.score_choices`.
         dimension_labels: the labels of the k dimensions; None: their own, else their numbers, from 1. Numbers
@@ -117,22 +117,22 @@ def score_concepts(
     progress = reporter(progress)
     ways = Ways(dimension_labels, assign, top, categories, levels, entropy)
     _check(ways, dimensions, limit, transform, families)
-    models = {} if embeddings is None else one_or_several(embeddings)
+    several = {} if models is None else one_or_several(models)
     judged = Judged.of(
-        models, model_choices, triplets, "concepts", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
-        missing=missing, ties=ties, subjects=subjects, beside=beside(models, dimensions),
+        several, model_choices, triplets, "concepts", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
+        missing=missing, ties=ties, subjects=subjects, beside=beside(several, dimensions),
         rules=(require_one_answer_each, require_unweighted, *([] if entropy is None else [_require_three])),
     )
     triplet_data, present, names = judged.triplets, judged.present, judged.names
     if not names:
-        raise InputError("embeddings must hold at least one of the embeddings; got none")
+        raise InputError("models must hold at least one model; got none")
     plan = as_resampling(ci)
     how = ChoiceModel(*choice_model(transform, measure, temperature), ties, nan_policy)
     get_measure(how.measure)
     for category_set in (categories, *(levels or ())):
         present.require_names(category_set)
     answered = judged.read(backend)
-    scored, pairs, notes = _with_transformed(models, transform, triplet_data)
+    scored, pairs, notes = _with_transformed(several, transform, triplet_data)
     pairs = list(combinations(names, 2)) if transform is None else pairs
     aligned, rows = aligned_beside(scored, triplet_data, dimensions)
     if dimensions is not None:
@@ -200,7 +200,7 @@ def _with_transformed(
     for name, x in models.items():
         after = TRANSFORMED.format(name)
         if after in models:
-            raise InputError(f"embeddings must not call embeddings {after!r}: {name} is called so after the transform")
+            raise InputError(f"models must not hold one called {after!r}: {name} is called so after the transform")
         rows = as_embeddings(x, name)
         scored[name], scored[after] = rows, transform.apply(rows)
         pairs.append((after, name))
@@ -213,7 +213,7 @@ def beside(models: Mapping[str, object], dimensions: object) -> dict[str, object
     if dimensions is None:
         return {}
     if DIMENSIONS in models:
-        raise InputError(f"embeddings must not be called {DIMENSIONS!r}, as the human ones are called")
+        raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
     return {DIMENSIONS: dimensions}
 
 

@@ -34,7 +34,7 @@ PERMUTATIONS = 999
 
 @checked
 def neighborhoods(
-    embeddings: EmbeddingsLike | Models, human: EmbeddingsLike | None = None, *,
+    models: EmbeddingsLike | Models, human: EmbeddingsLike | None = None, *,
     before: EmbeddingsLike | str | None = None, categories: CategoriesLike | None = None,
     dimensions: EmbeddingsLike | None = None, dimension_labels: Sequence[str] | None = None,
     threshold: float | None = None, k: int = 10, measure: MeasureLike = "cosine", human_measure: MeasureLike = "cosine",
@@ -49,7 +49,7 @@ def neighborhoods(
     (overlap); with `before` the proportion that it had before a change (kept); and its most similar duplicate.
 
     Args:
-        embeddings: (n, d) embeddings, or a mapping of names to them.
+        models: (n, d) embeddings, or a mapping of names to them.
         human: (n, r) a human embedding (SPoSE, VICE), or None. Rows are matched by name if both have names.
         before: (n, d) embeddings before a map, or the name of one of the models, or None.
         categories: concepts as `Categories`, labels (n,) or memberships (n, c). An object may have several.
@@ -98,11 +98,11 @@ def neighborhoods(
         (True, np.float64(300.0))
     """
     progress = reporter(progress)
-    models = _models(embeddings)
+    named = _models(models)
     requested, level = half_samples(ci), None if threshold is None else level_of(threshold, get_measure(measure))
-    earlier = before if isinstance(before, str) and before in models else None if before is None else BEFORE
+    earlier = before if isinstance(before, str) and before in named else None if before is None else BEFORE
     references = {HUMAN: human, BEFORE: before if earlier == BEFORE else None}
-    matched = match_rows({name: x for name, x in references.items() if x is not None} | models)
+    matched = match_rows({name: x for name, x in references.items() if x is not None} | named)
     n, k = matched.n, checked_k(k, matched.n)
     require_names(categories, matched.row_names)
     concepts = members_of(categories, dimensions, dimension_labels, n, matched.names)
@@ -119,7 +119,7 @@ def neighborhoods(
         measure, level, rbo_p, top, plan, n_permutations, correction, seed,
     )
     then = None if earlier is None else lists[earlier]
-    several = [Model(name, rows[name], lists[name], asked, None if name == earlier else then) for name in models]
+    several = [Model(name, rows[name], lists[name], asked, None if name == earlier else then) for name in named]
     drawn = None if plan is None else halved(several, plan, progress)
     null = nulls(several, n_permutations, progress) if averaged and n_permutations else None
     results = _results(several, drawn, null)
@@ -134,7 +134,7 @@ def neighborhoods(
         None if concepts is None else int(concepts.of.any(axis=1).sum()), level, None if plan is None else plan.drawn,
         None if plan is None else float(plan.confidence_level), None if null is None else n_permutations, correction,
         seed if plan is None else plan.seed, None if human is None else as_embeddings(human, HUMAN).source,
-        matched.names, provenance=Provenance.now([*models.items(), *references.items()], given, "auto", seed),
+        matched.names, provenance=Provenance.now([*named.items(), *references.items()], given, "auto", seed),
         notes=merged(matched.notes, _notes(asked, several, results, requested), notes_on_lists(rows, lists, k)),
     )
 
@@ -144,12 +144,12 @@ def _results(several: Sequence[Model], drawn: Any, null: Any) -> tuple[Neighborh
     return tuple(result_of(model, *own) for model, own in zip(several, columns, strict=True))
 
 
-def _models(embeddings: EmbeddingsLike | Models) -> dict[str, Any]:
-    models = one_or_several(embeddings)
-    if not models or HUMAN in models or BEFORE in models:
-        got = f"none called {HUMAN!r} or {BEFORE!r}; got {[*models]}"
-        raise InputError(f"embeddings must hold at least one model, {got}")
-    return models
+def _models(models: EmbeddingsLike | Models) -> dict[str, Any]:
+    named = one_or_several(models)
+    if not named or HUMAN in named or BEFORE in named:
+        got = f"none called {HUMAN!r} or {BEFORE!r}; got {[*named]}"
+        raise InputError(f"models must hold at least one model, {got}")
+    return named
 
 
 def _notes(

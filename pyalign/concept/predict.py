@@ -44,7 +44,7 @@ MADE_FROM = (
 
 @_checks.checked
 def predict_dimensions(
-    embeddings: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
+    models: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
     penalties: float | Sequence[float] = PENALTIES, folds: int | ArrayLike = FOLDS,
     standardize: Literal["features", "none"] = "none",
     triplets: TripletsLike | None = None, measure: MeasureLike = "dot", ci: OverObjects = AUTO,
@@ -57,7 +57,7 @@ def predict_dimensions(
     training objects chooses a penalty for each dimension. Fits are in float64; the intercept is not penalized.
 
     Args:
-        embeddings: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
+        models: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
             matched by name and other rows are left out; otherwise row i belongs to object i.
         dimensions: (n, k) real numbers, a row for each object: the dimensions of SPoSE or VICE, or any ratings.
         labels: the labels of the k dimensions; None: their own, else their numbers, from 1.
@@ -100,10 +100,10 @@ def predict_dimensions(
     plan = over_objects(ci)
     get_measure(measure)
     grid, scaled = checked_penalties(penalties), standardize == "features"
-    models = one_or_several(embeddings)
-    if not models:
-        raise InputError("embeddings must hold at least one model; got none")
-    objects = objects_of(models, dimensions, labels, nan_policy, missing)
+    named = one_or_several(models)
+    if not named:
+        raise InputError("models must hold at least one model; got none")
+    objects = objects_of(named, dimensions, labels, nan_policy, missing)
     labeled = _checks.as_array(folds, "folds", "(n,)").ndim > 0
     fold = _folds(objects, folds, labeled, seed)
     judged = None if triplets is None else judged_triplets(objects, triplets, measure, plan, missing)
@@ -120,13 +120,13 @@ def predict_dimensions(
     predictions = DimensionPredictions(
         tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
         scaled, correction, inference=Inference.of(plan, seed=None if labeled else seed),
-        differences=None if plan is None or len(models) < 2
+        differences=None if plan is None or len(named) < 2
         else _differences(explained, objects.labels, plan, correction),
         human=objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
     )
     if judged is not None:
         predictions = scored(predictions, objects, judged, progress)
-    inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
+    inputs = [*named.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
     options = {
         "penalties": list(predictions.penalties), "folds": predictions.folds,
         "standardize": predictions.standardize, "measure": measure, "ci": record_of(plan), "correction": correction,

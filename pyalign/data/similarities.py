@@ -119,7 +119,7 @@ def named_models(models: object, name: str = "models", of: str = "embeddings") -
 def one_or_several(embeddings: object) -> dict[str, Any]:
     """Several embeddings by their names as text, or one as "embeddings"; see `several`."""
     models = several(embeddings)
-    return _checks.by_name(models, "embeddings") if isinstance(models, Mapping) else {"embeddings": models}
+    return _checks.by_name(models, "models") if isinstance(models, Mapping) else {"embeddings": models}
 
 
 def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
@@ -130,8 +130,8 @@ def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embedd
     if not isinstance(x, Mapping):
         return as_embeddings(_in_place(x, "matrix"), name)
     if not x:
-        raise InputError(f"{name} must hold at least one model; got an empty mapping")
-    named = _checks.by_name(x, name)
+        raise InputError("models must hold at least one model; got an empty mapping")
+    named = _checks.by_name(x, "models")
     return {key: model if isinstance(model, Embeddings) else as_embeddings(_in_place(model, key), key)
             for key, model in named.items()}
 

@@ -207,7 +207,7 @@ def match_rows(models: Mapping[str, object]) -> Matched:
         [[0.0, 1.0], [1.0, 0.0]]
     """
     if not models:
-        raise InputError("embeddings must hold at least one model; got an empty mapping")
+        raise InputError("models must hold at least one model; got an empty mapping")
     embeddings = {name: as_embeddings(x, name) for name, x in models.items()}
     notes = [note for name, x in embeddings.items() for note in (*x.notes, *notes_on_values(x, name))]
     reference = next((name for name, x in embeddings.items() if x.names is not None), None)

@@ -48,7 +48,7 @@ METHODS = (CORRECTED, BOOTSTRAP)
 
 @_checks.checked
 def rsa(
-    embeddings: EmbeddingsLike | Models | None, human: JudgmentsLike, *, kind: MatrixKind | None = None,
+    models: EmbeddingsLike | Models | None, human: JudgmentsLike, *, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "pearson",
     correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
     matrix: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO,
@@ -63,7 +63,7 @@ def rsa(
     which is tested against its lower bound and divided by it. Differences of models are those of either quantity.
 
     Args:
-        embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
+        models: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
             if both have names; otherwise row i is taken for object i. None: only `matrix`.
         human: `RDMs`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
             is a pair that was not judged. Or an `RDMs` of rsatoolbox, one for each participant.
@@ -115,16 +115,16 @@ def rsa(
     """
     progress = reporter(progress)
     judged = require_kind(as_rdms(human, kind), "human")
-    models, further = _models(embeddings, matrix)
+    named, further = _models(models, matrix)
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
-    named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
-    chosen = list(map(get_correlation, named))
-    _check(models, further, measures, chosen, judged, partial)
+    coefficients: Any = correlation if isinstance(correlation, list | tuple) else [correlation]
+    chosen = list(map(get_correlation, coefficients))
+    _check(named, further, measures, chosen, judged, partial)
     plan = _plan(ci, chosen, judged)
-    judged, coverage = judged_with_rows(models, further, judged, missing, FEWEST)
+    judged, coverage = judged_with_rows(named, further, judged, missing, FEWEST)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
-    provenance = Provenance.now([*models.items(), *further.items(), ("human", judged)], {
+    provenance = Provenance.now([*named.items(), *further.items(), ("human", judged)], {
         "kind": judged.kind, "measure": [str(getattr(requested, "name", requested)) for requested in measures],
         "correlation": [coefficient.name for coefficient in chosen], "ci": None if plan is None else plan.by,
         "ci_method": _methods(chosen)[0] if plan is None else plan.method,
@@ -133,10 +133,10 @@ def rsa(
     }, backend, seed)
     plain = plan is None and n_permutations is None and not (partial or weighted or rdms) and nan_policy == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(CORRELATIONS):
-        in_parts = in_tiles(models, further, judged, measures, chosen, backend, progress)
+        in_parts = in_tiles(named, further, judged, measures, chosen, backend, progress)
         return replace(in_parts, correction=correction, inference=Inference(level=LEVEL, seed=seed), coverage=coverage,
                        provenance=provenance)
-    study = study_of(models, further, judged, measures, nan_policy, backend)
+    study = study_of(named, further, judged, measures, nan_policy, backend)
     results, pairs, sums = list[RsaResult](), list[RsaPair](), list[WeightedRsa]()
     for coefficient in chosen:
         correlated = Correlated(study, coefficient)
@@ -154,12 +154,12 @@ def rsa(
     )
 
 
-def _models(embeddings: Any, matrix: Any) -> tuple[dict[str, Embeddings], dict[str, RDMs]]:
+def _models(models: Any, matrix: Any) -> tuple[dict[str, Embeddings], dict[str, RDMs]]:
     """Models by their rows and by their matrices, each by its name."""
-    given = {} if embeddings is None else one_or_several(embeddings)
-    models = {name: as_embeddings(model, name) for name, model in given.items()}
+    given = {} if models is None else one_or_several(models)
+    rows = {name: as_embeddings(model, name) for name, model in given.items()}
     given = named_models({} if matrix is None else matrix, "matrix", "matrices")
-    return models, {name: require_kind(as_rdms(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
+    return rows, {name: require_kind(as_rdms(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
 
 
 def _check(
@@ -167,7 +167,7 @@ def _check(
     chosen: Sequence[Correlation], judged: RDMs, partial: bool,
 ) -> None:
     if not models and not rdms:
-        raise InputError("embeddings must hold at least one model; got none")
+        raise InputError("models must hold at least one model; got none")
     if not measures or not chosen:
         raise InputError("measure and correlation must be at least one each; got none")
     _checks.different(list(map(get_measure, measures)), measures, "measure")

@@ -55,8 +55,7 @@ class Analysis:
 
 
 # Which argument takes which input, as most functions have it.
-SEVERAL, NAMED = {"embeddings": MODELS, "triplets": TRIPLETS}, {"models": MODELS, "triplets": TRIPLETS}
-EACH = {"embeddings": MODEL, "triplets": TRIPLETS}
+SEVERAL, EACH = {"models": MODELS, "triplets": TRIPLETS}, {"embeddings": MODEL, "triplets": TRIPLETS}
 CONCEPTS = {"dimensions": DIMENSIONS, "dimension_labels": LABELS, "categories": CATEGORIES}
 PROBE = "pyalign.probing.parameters:ProbeOptions"
 OWN = ("progress", "journal", "keep", "subjects", "answers")  # arguments that a study fills, or its inputs

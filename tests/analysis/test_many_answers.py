@@ -234,7 +234,7 @@ def test_an_error_of_one_model_is_told_with_its_name(message_of, x, triplets, co
     )
     assert (
         message_of(function, {}, triplets, answers=counts)
-        == "embeddings must hold at least one model; got an empty mapping"
+        == "models must hold at least one model; got an empty mapping"
     )
     assert message_of(function, x, triplets, measure=()) == "measure must be at least one; got none"
     assert message_of(function, x, triplets, measure=["dot", "cosin"]).endswith("got 'cosin'; did you mean 'cosine'?")

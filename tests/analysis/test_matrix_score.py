@@ -365,12 +365,12 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
         ({"kind": None, "matrix": np.arange(276.0)},
          "kind must say what matrix holds: 'dissimilarity' or 'similarity'; got None"),
         ({"kind": "distance"}, "kind must be one of dissimilarity, similarity; got 'distance'"),
-        ({"embeddings": np.eye(N)},
-            "matrix replaces embeddings; got both (a mapping of names may hold "
+        ({"models": np.eye(N)},
+            "matrix replaces models; got both (a mapping of names may hold "
             "pyalign.RDMs too)"
         ),
         ({"matrix": None}, "kind says what matrix holds; got no matrix"),
-        ({"matrix": None, "kind": None}, "embeddings, matrix or model_choices must be given; got none"),
+        ({"matrix": None, "kind": None}, "models, matrix or model_choices must be given; got none"),
         ({"triplets": None}, "triplets must be given; got None"),
         ({"matrix": np.zeros((N, N - 1))}, "matrix must be a square matrix, or condensed with m = n (n - 1) / 2 "
          f"numbers in a row; got shape ({N}, {N - 1})"),
@@ -379,7 +379,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
          "matrix must be finite, or NaN where a pair has no value; got infinity"),
         ({"matrix": np.zeros((3, N, N))}, "matrix must be one matrix; got those of 3 participants: give each under "
          "its own name, or their mean"),
-        ({"embeddings": RDMs(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
+        ({"models": RDMs(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
          "matrix must be one matrix; got those of 2 participants: give each under its own name, or their mean"),
         ({"matrix": {}}, "matrix must hold at least one; got an empty mapping"),
         ({"measure": "dot"}, "measure is of embeddings; a matrix has its values already; got 'dot'"),

@@ -313,6 +313,6 @@ def test_answers_that_it_refuses(message_of):
     assert "concepts needs one answer to each triplet" in message_of(
         pyalign.score_concepts, MODELS["reals"], counts, DIMENSIONS
     )
-    assert "embeddings must not be called 'dimensions'" in message_of(
+    assert "models must not be called 'dimensions'" in message_of(
         pyalign.score_concepts, {"dimensions": MODELS["reals"]}, TRIPLETS, DIMENSIONS
     )

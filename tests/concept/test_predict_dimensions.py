@@ -340,7 +340,7 @@ def test_a_document_comes_back_and_rows_are_flat(tmp_path):
 
 X, Y = planted(0, n=20)
 WRONG = {
-    "embeddings must hold at least one model; got none": ({}, Y, {}),
+    "models must hold at least one model; got none": ({}, Y, {}),
     "embeddings must have a row for each of 20 objects of the dimensions; got 19": (X[:19], Y, {}),
     "embeddings must have shape (n, d); got (20,)": (X[:, 0], Y, {}),
     "dimensions must have at least one row and one feature; got shape (20, 0)": (X, Y[:, :0], {}),

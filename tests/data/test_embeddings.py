@@ -188,9 +188,9 @@ def test_models_are_embeddings_by_their_names_as_text(message_of):
     found = as_models({1: np.eye(3), "judged": judged})
     assert list(found) == ["1", "judged"] and [type(one) for one in found.values()] == [Embeddings, Similarities]
     assert as_models(np.eye(2)).shape == (2, 2) and isinstance(as_models(judged), Similarities)
-    assert message_of(as_models, {}) == "embeddings must hold at least one model; got an empty mapping"
+    assert message_of(as_models, {}) == "models must hold at least one model; got an empty mapping"
     assert (
         message_of(as_models, {1: np.eye(2), "1": np.eye(2)})
-        == "embeddings must have names that differ as text; got 1 and '1'"
+        == "models must have names that differ as text; got 1 and '1'"
     )
     assert message_of(as_models, {"a": "clip.npy"}).startswith("a must be an array; got the path 'clip.npy'")

@@ -316,7 +316,7 @@ def test_a_machine_without_a_device_has_no_warp_groups():
 
 def test_nothing_is_refused_as_anything_else(message_of):
     assert message_of(pyalign.similarity, None).startswith("embeddings must ")
-    assert message_of(pyalign.score, None, [[0, 1, 2]]) == "embeddings, matrix or model_choices must be given; got none"
+    assert message_of(pyalign.score, None, [[0, 1, 2]]) == "models, matrix or model_choices must be given; got none"
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -514,7 +514,7 @@ def test_refuses_other_numbers_of_objects(message_of):
     x, people = study()
     told = message_of(rsa, x[:5], people, kind="dissimilarity")
     assert "embeddings must have a row for each of 12 judged objects" in told
-    assert "embeddings must hold at least one model" in message_of(rsa, {}, people, kind="dissimilarity")
+    assert "models must hold at least one model" in message_of(rsa, {}, people, kind="dissimilarity")
     small, few = study(n=6)
     told = message_of(rsa, small, few, kind="dissimilarity", weighted=True, ci=None)
     assert "weighted needs at least 9 objects" in told

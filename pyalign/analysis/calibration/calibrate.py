@@ -55,7 +55,7 @@ class _Settings:
 
 @_checks.checked
 def calibrate(
-    embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
+    models: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None, answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
     bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO, ties: Ties = "fractional",
@@ -65,12 +65,12 @@ def calibrate(
     """Fit the temperature that minimizes the cross-entropy of choices, and evaluate it on held-out answers.
 
     Args:
-        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+        models: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
             `Embeddings`. Or a mapping from names to these; or None.
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
             participant called odd. Where both sides have names, rows are matched by name.
         model_choices: name -> probabilities (t, 3) that a language model or a participant gives, as
-            `pyalign.score_choices` takes them; in addition to embeddings, which are then a mapping, or instead of them.
+            `pyalign.score_choices` takes them; in addition to models, which are then a mapping, or instead of them.
             Their logarithms take the place of similarities, so the temperature is 1 where the probabilities already fit
             people best. Choices without probabilities are refused, since a temperature would not change them.
         choice_base, unreadable: see `pyalign.score_choices`.
@@ -119,7 +119,7 @@ def calibrate(
     plan = plan_of(ci, BY, (CORRECTED,))
     settings = _Settings(split, bins, ties, nan_policy, backend, plan, lapses)
     judged = Judged.of(
-        embeddings, model_choices, triplets, "calibrate", base=choice_base, nan_policy=nan_policy,
+        models, model_choices, triplets, "calibrate", base=choice_base, nan_policy=nan_policy,
         unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects, weights=weights,
     )
     kept = judged.triplets
