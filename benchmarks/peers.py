@@ -33,7 +33,7 @@ CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time:
 def our_decisions(s: np.ndarray, t: np.ndarray, index: str | None = None) -> Decisions:
     """With the case's own triplets, or with the same ones as integers of another type."""
     chosen = t if index is None else t.astype(index)
-    return lambda: pyalign.odd_one_out(similarities=s, triplets=chosen)
+    return lambda: pyalign.odd_one_out(kind="similarity", matrix=s, triplets=chosen)
 
 
 def numpy_decisions(s: np.ndarray, triplets: np.ndarray, take: bool = False) -> Decisions:

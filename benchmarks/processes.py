@@ -152,7 +152,7 @@ def _score(case: Case) -> Callable[[], object]:
 
 def _odd_one_out_from(case: Case) -> Callable[[], object]:
     s, t = similarities(case), triplets(case)
-    return lambda: pyalign.odd_one_out(similarities=s, triplets=t)
+    return lambda: pyalign.odd_one_out(kind="similarity", matrix=s, triplets=t)
 
 
 def _triplet_loss(case: Case) -> Callable[[], object]:

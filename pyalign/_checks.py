@@ -312,15 +312,15 @@ def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: s
 
 def as_similarities(similarities: object) -> np.ndarray:
     """`similarities` as a square float32 or float64 matrix with contiguous rows."""
-    a = as_array(similarities, "similarities", "(n, n)")
+    a = as_array(similarities, "matrix", "(n, n)")
     require_square(a.shape)
-    return as_rows(a, "similarities")
+    return as_rows(a, "matrix")
 
 
 def require_square(shape: tuple[int, ...]) -> None:
     """Raises unless `shape` is (n, n)."""
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise InputError(f"similarities must have shape (n, n); got {shape}")
+        raise InputError(f"matrix must have shape (n, n); got {shape}")
 
 
 def is_symmetric(matrix: Array) -> bool:

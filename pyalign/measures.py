@@ -158,8 +158,8 @@ PRECOMPUTED = {
 }
 
 
-def get_measure(measure: str | Measure, others: tuple[str, ...] = ()) -> Measure:
-    """The measure of that name; ``"rbf:2.5"`` is ``rbf`` with sigma = 2.5. others: words that the caller takes too."""
+def get_measure(measure: str | Measure) -> Measure:
+    """The measure of that name; ``"rbf:2.5"`` is ``rbf`` with sigma = 2.5."""
     if isinstance(measure, Measure):
         return measure
     if not isinstance(measure, str):
@@ -167,7 +167,7 @@ def get_measure(measure: str | Measure, others: tuple[str, ...] = ()) -> Measure
     name, colon, sigma = measure.partition(":")
     if name not in MEASURES:
         hint = "; separate measures by spaces" if "," in name else nearest(name, MEASURES)
-        raise InputError(f"measure must be one of {', '.join((*MEASURES, *others))}; got {name!r}{hint}")
+        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{hint}")
     if not colon:
         return MEASURES[name]
     if MEASURES[name].kernel.gamma is None:

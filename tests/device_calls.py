@@ -99,12 +99,13 @@ def calls(name):
         yield f"choice_probabilities, {route}", lambda t=triplets: pyalign.choice_probabilities(x, t, **options)
         yield f"score, {route}", lambda t=triplets: pyalign.score(x, t, ci=None, **options)
     yield "odd_one_out rbf", lambda: pyalign.odd_one_out(x, many, measure="rbf", **options)
-    yield "odd_one_out_from", lambda: pyalign.odd_one_out(similarities=s, triplets=many, **options)
-    yield "choice_probabilities_from", lambda: pyalign.choice_probabilities(similarities=s, triplets=many, **options)
+    similar = {"matrix": s, "kind": "similarity", **options}
+    yield "odd_one_out_from", lambda: pyalign.odd_one_out(None, many, **similar)
+    yield "choice_probabilities_from", lambda: pyalign.choice_probabilities(None, many, **similar)
     yield "triplet_gradient", lambda: pyalign.triplet_gradient(s, many, **options)
     yield "triplet_gradient with answers", lambda: pyalign.triplet_gradient(s, many, answers=answers, **options)
     yield "choice_similarity", lambda: pyalign.choice_similarity(x, **options)
-    yield "choice_similarity_from", lambda: pyalign.choice_similarity(similarities=s, **options)
+    yield "choice_similarity_from", lambda: pyalign.choice_similarity(**similar)
     yield "topk", lambda: topk(s, 3, **options)
     values = (np.arange(300) % 7).astype(np.int16)[None]
     yield "resamples of objects", lambda: object_sums(many, 9, values, n_resamples=64, **options)

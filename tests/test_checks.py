@@ -244,13 +244,13 @@ def test_refuses_rows_whose_products_overflow(dtype, square, message, message_of
 
 @pytest.mark.parametrize("shape", [(3,), (3, 4), (3, 3, 3)])
 def test_refuses_similarities_that_are_not_square(shape, message_of):
-    assert message_of(_checks.as_similarities, np.zeros(shape)) == f"similarities must have shape (n, n); got {shape}"
+    assert message_of(_checks.as_similarities, np.zeros(shape)) == f"matrix must have shape (n, n); got {shape}"
 
 
 def test_similarities_are_real_numbers(message_of):
     message = message_of(_checks.as_similarities, np.eye(3) * 1j)
-    assert message == "similarities must hold real numbers; got dtype complex128"
-    assert message_of(_checks.as_similarities, np.zeros((0, 0))).startswith("similarities must have at least one row")
+    assert message == "matrix must hold real numbers; got dtype complex128"
+    assert message_of(_checks.as_similarities, np.zeros((0, 0))).startswith("matrix must have at least one row")
 
 
 @pytest.mark.parametrize("temperature", [1e-30, 1, 1.5, np.float32(2), np.array(3.0), 1e30])
@@ -356,7 +356,7 @@ CALLS = {
     "score_choices": {"choices": RNG.integers(0, 3, T), "triplets": TRIPLETS},
     "similarity": {"embeddings": X, "others": X},
     "transfer": {"embeddings": X, "maps": pyalign.Transform(np.eye(4), None, 0.0, 1.0), "on": {"t": TRIPLETS}},
-    "triplet_gradient": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
+    "triplet_gradient": {"matrix": SIMILARITIES, "triplets": TRIPLETS},
     "Answers": {"kind": "shares", "shares": np.full((3, 3), 1 / 3), "totals": None},
     "Categories": {"members": np.ones((N, 2), bool), "labels": ("a", "b")},
     "Embeddings": {"values": X, "names": [str(k) for k in range(N)]},

@@ -168,11 +168,11 @@ def test_the_same_embeddings_in_two_orders_do_not_differ(order):
 def test_a_matrix_of_similarities_is_matched_by_name():
     order = np.random.default_rng(0).permutation(N)
     s = pyalign.similarity(X)
-    expected = pyalign.odd_one_out(similarities=s, triplets=TRIPLETS)
-    turned = Embeddings(s[np.ix_(order, order)], NAMES[order])
-    assert np.array_equal(quietly(pyalign.odd_one_out, None, NAMES[TRIPLETS], similarities=turned), expected)
-    expected = pyalign.choice_probabilities(similarities=s, triplets=TRIPLETS)
-    assert np.array_equal(quietly(pyalign.choice_probabilities, None, NAMES[TRIPLETS], similarities=turned), expected)
+    expected = pyalign.odd_one_out(kind="similarity", matrix=s, triplets=TRIPLETS)
+    turned = {"matrix": Embeddings(s[np.ix_(order, order)], NAMES[order]), "kind": "similarity"}
+    assert np.array_equal(quietly(pyalign.odd_one_out, None, NAMES[TRIPLETS], **turned), expected)
+    expected = pyalign.choice_probabilities(kind="similarity", matrix=s, triplets=TRIPLETS)
+    assert np.array_equal(quietly(pyalign.choice_probabilities, None, NAMES[TRIPLETS], **turned), expected)
 
 
 # What is assumed is said

@@ -41,8 +41,8 @@ CALLS = {
     "agreement": lambda **a: pyalign.agreement(X, np.tile(TRIPLETS[:30], (3, 1)), min_answers=2, subjects=WHO, **a),
     "build_index": lambda **a: pyalign.build_index(X, **a),
     "calibrate": lambda **a: pyalign.calibrate(X, TRIPLETS, subjects=WHO, **a),
-    "choice_probabilities": lambda **a: pyalign.choice_probabilities(X, TRIPLETS, **a),
-    "choice_similarity": lambda **a: pyalign.choice_similarity(X, **a),
+    "choice_probabilities": lambda **a: pyalign.choice_probabilities(triplets=TRIPLETS, **rows(a)),
+    "choice_similarity": lambda **a: pyalign.choice_similarity(**rows(a)),
     "cka": lambda **a: pyalign.cka({"a": X, "b": Y}, n_permutations=9, **a),
     "compare": lambda **a: pyalign.compare({"a": X, "b": Y}, TRIPLETS, subjects=WHO, **a),
     "cross_validate_embedding": lambda **a: pyalign.cross_validate_embedding(
@@ -68,7 +68,7 @@ CALLS = {
     ),
     "neighbors": lambda **a: pyalign.neighbors(X, k=2, **a),
     "noise_ceiling": lambda **a: pyalign.noise_ceiling(np.tile(TRIPLETS[:30], (3, 1)), **a),
-    "odd_one_out": lambda **a: pyalign.odd_one_out(X, TRIPLETS, **a),
+    "odd_one_out": lambda **a: pyalign.odd_one_out(triplets=TRIPLETS, **rows(a)),
     "permutation_test": lambda **a: pyalign.permutation_test(X, TRIPLETS, n_permutations=9, **a),
     "plan_triplets": lambda **a: pyalign.plan_triplets(X, Y, 20, **a),
     "plot": lambda **a: pyalign.plot(pyalign.score({"a": X, "b": Y}, TRIPLETS), **a),
@@ -79,8 +79,7 @@ CALLS = {
     ),
     "rsa": lambda **a: pyalign.rsa({"a": X, "b": Y}, **{"human": human(a), "n_permutations": 9} | a),
     "sample_triplets": lambda **a: pyalign.sample_triplets(
-        {"precomputed": HUMAN, "precomputed_dissimilarity": HUMAN.max() - HUMAN}.get(a.get("measure"), X), 20,
-        categories=None if a.get("scheme", "uniform") == "uniform" else CLASSES, **a,
+        n_triplets=20, categories=None if a.get("scheme", "uniform") == "uniform" else CLASSES, **rows(a),
     ),
     "score": lambda **a: (
         pyalign.score(matrix=HUMAN, triplets=TRIPLETS, **a)
@@ -95,6 +94,10 @@ CALLS = {
     "transfer": lambda **a: pyalign.transfer(X, MAP, {"t": TRIPLETS}, k=2, **a),
     "triplet_gradient": lambda **a: pyalign.triplet_gradient(HUMAN, TRIPLETS, **a),
 }
+
+
+def rows(options):  # with embeddings, or with the matrix whose kind they say
+    return options | ({"embeddings": None, "matrix": HUMAN} if "kind" in options else {"embeddings": X})
 
 
 def human(options):

@@ -21,12 +21,11 @@ from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._outputs import require_new_folder, require_other_files
-from pyalign.data import Embeddings
 from pyalign.data.judgments import KINDS
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
 from pyalign.datasets.lists_of_trials import collect_answers
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
-from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SampledTriplets, draw_triplets
+from pyalign.datasets.triplets import SampledTriplets, draw_triplets
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
@@ -217,11 +216,11 @@ def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
     """Reads, draws."""
     if options.probabilities is not None and options.temperature is None:
         raise InputError(f"--probabilities {options.probabilities} needs --temperature T, by which p = softmax(s / T)")
-    x, measure = _rows(options)
+    read = _read(options)
     progress(f"drawing {options.n_triplets:,} triplets", 0, None)
     drawn = draw_triplets(
-        x, options.n_triplets, measure=measure, temperature=options.temperature, seed=options.seed,
-        soft=options.probabilities is not None,
+        n_triplets=options.n_triplets, temperature=options.temperature, seed=options.seed,
+        soft=options.probabilities is not None, **read,
     )
     files: dict[str, Output] = {options.out: drawn.triplets}
     if options.probabilities is not None and drawn.probabilities is not None:
@@ -229,25 +228,20 @@ def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
     return Outcome(drawn, files, f"{options.out}: {_drawn_again(drawn)}")
 
 
-def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
-    """The embeddings, mapped where that is asked for, or the matrix; and the measure."""
+def _read(options: DrawOptions) -> dict[str, Any]:
+    """The embeddings, mapped where that is asked for, with the measure; or the matrix."""
     if (options.embeddings is None) == (options.matrix is None):
         raise InputError(
             f"embeddings or --matrix must be given, one of them; got {'none' if options.matrix is None else 'both'}"
         )
     if options.matrix is not None:
         refuse_unused(options, ("transform", "measure"), "embeddings, not to --matrix")
-        x = _inputs.read_embeddings(options.matrix)
-        kind: str | None = options.kind
-        if kind is None:
-            judged = _shared_options.read_rdms(options.matrix, None, None)
-            x, kind = replace(x, notes=(*x.notes, *judged.notes)), judged.kind
-        return x, PRECOMPUTED if kind == KINDS[1] else DISSIMILARITY
+        return {"x": None, "matrix": _shared_options.read_rdms(options.matrix, options.kind, None)}
     refuse_unused(options, ("kind",), "a matrix: add --matrix")
     assert options.embeddings is not None
     x = _inputs.read_embeddings(options.embeddings)
     transform = _inputs.read_transform(options.transform)
-    return x if transform is None else transform.apply(x), options.measure or "cosine"
+    return {"x": x if transform is None else transform.apply(x), "measure": options.measure}
 
 
 def _drawn_again(drawn: SampledTriplets) -> str:

@@ -14,7 +14,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._registry import registered
 from pyalign.data.embeddings import AsArray, as_embeddings, is_frame, part_of, rows_of_index
 from pyalign.data.names import match_names
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 
 KINDS = ("dissimilarity", "similarity")
 ON_DIAGONAL = {"dissimilarity": "smallest", "similarity": "largest"}  # the number of every row that stands there
@@ -253,7 +253,7 @@ def require_kind(judged: RDMs, name: str) -> RDMs:
     if (shown := kind_of_diagonal(judged)) not in (None, judged.kind):
         judged.pairs(name)  # says first what is wrong with the matrix itself
         rule = f"since its diagonal has the {ON_DIAGONAL[shown]} number of every row (NaN there says nothing)"
-        raise InputError(f'{judged.source or name} must be of kind="{shown}", {rule}; got {judged.kind!r}')
+        raise InputError(f"{judged.source or name} must be of {Remedy('kind', shown)}, {rule}; got {judged.kind!r}")
     return judged
 
 

@@ -8,33 +8,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeAlias, overload
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._result import Result
-from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
-from pyalign.data.embeddings import is_frame
-from pyalign.data.judgments import matrix_of_frame
+from pyalign.data import Categories, Provenance, as_embeddings
+from pyalign.data.judgments import as_rdms, require_kind
 from pyalign.data.names import match_names, require_different
-from pyalign.data.similarities import kind_of_matrix, notes_on_values
+from pyalign.data.similarities import as_similarities, notes_on_values
 from pyalign.datasets.simulate import (
     Chooser, different, draw_odd, fill_columns, generator, pieces, put_odd_last, random_triplets,
 )
 from pyalign.documents import hidden
 from pyalign.errors import InputError, Remedy
-from pyalign.measures import Measure, get_measure
-from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike
+from pyalign.measures import PRECOMPUTED, Measure, get_measure
+from pyalign.ops.triplets import require_one
+from pyalign.typing import CategoriesLike, EmbeddingsLike, JudgmentsLike, MatrixKind, MeasureLike
 
 SCHEMES = ("uniform", "within", "across")
-PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
-DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
-Precomputed: TypeAlias = Literal["precomputed", "precomputed_dissimilarity"]
 AS_MATRIX = {
-    "similarities": Remedy("measure", PRECOMPUTED, shell="--kind similarity"),
-    "dissimilarities": Remedy("measure", DISSIMILARITY, shell="--kind dissimilarity"),
+    f"{kind[:-1]}ies": Remedy.of_both(f'matrix=x, kind="{kind}"', f"--matrix FILE --kind {kind}")
+    for kind in PRECOMPUTED
 }
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others
@@ -63,29 +60,31 @@ class SampledTriplets(Result):
 
 @overload
 def sample_triplets(
-    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = ...,
-    categories: CategoriesLike | None = ..., scheme: Literal["uniform", "within", "across"] = ...,
-    temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
+    embeddings: EmbeddingsLike | None, n_triplets: int, *, matrix: JudgmentsLike | None = ...,
+    kind: MatrixKind | None = ..., measure: MeasureLike | None = ..., categories: CategoriesLike | None = ...,
+    scheme: Literal["uniform", "within", "across"] = ..., temperature: float | None = ..., soft: Literal[False] = ...,
+    seed: int = ...,
 ) -> np.ndarray: ...
 @overload
 def sample_triplets(
-    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = ...,
-    categories: CategoriesLike | None = ..., scheme: Literal["uniform", "within", "across"] = ...,
-    temperature: float | None = ..., soft: Literal[True], seed: int = ...,
+    embeddings: EmbeddingsLike | None, n_triplets: int, *, matrix: JudgmentsLike | None = ...,
+    kind: MatrixKind | None = ..., measure: MeasureLike | None = ..., categories: CategoriesLike | None = ...,
+    scheme: Literal["uniform", "within", "across"] = ..., temperature: float | None = ..., soft: Literal[True],
+    seed: int = ...,
 ) -> tuple[np.ndarray, np.ndarray]: ...
 def sample_triplets(
-    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = "cosine",
-    categories: CategoriesLike | None = None, scheme: Literal["uniform", "within", "across"] = "uniform",
-    temperature: float | None = None, soft: bool = False, seed: int = 0,
+    embeddings: EmbeddingsLike | None, n_triplets: int, *, matrix: JudgmentsLike | None = None,
+    kind: MatrixKind | None = None, measure: MeasureLike | None = None, categories: CategoriesLike | None = None,
+    scheme: Literal["uniform", "within", "across"] = "uniform", temperature: float | None = None, soft: bool = False,
+    seed: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Draw random triplets of items, answered by the similarities of embeddings.
 
     Args:
-        embeddings: (n, d) real numbers, one row per item, or a symmetric matrix (n, n); `measure` says what its
-            numbers mean.
+        embeddings: (n, d) real numbers, one row per item; or None.
         n_triplets: how many.
-        measure: see `pyalign.similarity`; or ``"precomputed"``: x holds similarities, larger is more alike; or
-            ``"precomputed_dissimilarity"``: x holds dissimilarities (an RDM), larger is less alike.
+        matrix, kind: instead of embeddings; see `pyalign.score`.
+        measure: of embeddings; None: cosine. See `pyalign.similarity`.
         categories: for the schemes within and across: `pyalign.Categories`, matched by name where x has names too; or
             (n,) labels, of which an empty text or a negative number says that an item has no category; or (n, c) of 0
             and 1, where an item may have several categories or none.
@@ -104,9 +103,9 @@ def sample_triplets(
         item in column p is odd. The uniform scheme with a temperature gives the triplets of `simulate`.
 
     Raises:
-        InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; x
-            that ties in every triplet; similarities that look like dissimilarities, or the other way round; and more
-            triplets than fit into memory, which holds the result and at most 256 MB more.
+        InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; ties
+            in every triplet; a matrix whose diagonal shows another kind; and more triplets than fit into memory, which
+            holds the result and at most 256 MB more.
 
     Example:
         >>> import numpy as np
@@ -118,41 +117,44 @@ def sample_triplets(
         array([1., 1., 1., 1., 1.])
     """
     drawn = draw_triplets(
-        embeddings, n_triplets, measure=measure, categories=categories, scheme=scheme, temperature=temperature,
-        soft=soft, seed=seed,
+        embeddings, n_triplets, matrix=matrix, kind=kind, measure=measure, categories=categories, scheme=scheme,
+        temperature=temperature, soft=soft, seed=seed,
     )
     return drawn.triplets if drawn.probabilities is None else (drawn.triplets, drawn.probabilities)
 
 
 def draw_triplets(
-    x: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
-    scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
+    x: object, n_triplets: int, *, matrix: object = None, kind: str | None = None,
+    measure: str | Measure | None = None, categories: object = None, scheme: str = "uniform",
+    temperature: float | None = None, soft: bool = False, seed: int = 0,
 ) -> SampledTriplets:
     """`sample_triplets` with the counts of what was drawn again; arguments and errors as there."""
     n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1, sys.maxsize)
     rng = generator(seed)
     if _checks.flag(soft, "soft") and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
-    is_matrix = isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY)
-    embeddings = Embeddings(*matrix_of_frame(x, "embeddings")) if is_matrix and is_frame(x) else as_embeddings(x)
-    rows = _checks.as_rows(embeddings.values)
-    if is_matrix:
-        chooser, notes = Chooser(_similarities(rows, str(measure)), None), embeddings.notes
+    require_one(x, matrix, kind, measure)
+    if matrix is not None:
+        given: Any = as_similarities(require_kind(as_rdms(matrix, kind, "matrix"), "matrix"))
+        rows, notes, measure = given.values, given.notes, PRECOMPUTED[given.kind]
     else:
-        chooser = Chooser(rows, get_measure(measure, (PRECOMPUTED, DISSIMILARITY)))
-        notes = (*embeddings.notes, *notes_on_values(embeddings, "embeddings", AS_MATRIX))
-    meet = _scheme(scheme, categories, len(rows), embeddings.names)
+        given = as_embeddings(x)
+        rows, measure = _checks.as_rows(given.values), get_measure("cosine" if measure is None else measure)
+        notes = (*given.notes, *notes_on_values(given, "embeddings", AS_MATRIX))
+    chooser = Chooser(rows, measure if matrix is None else None)
+    meet = _scheme(scheme, categories, len(rows), given.names)
     of_result = 12 + (3 * rows.itemsize if soft else 0)
     _checks.require_room(float(of_result * n_triplets), "n_triplets", f"{n_triplets:,} triplets")
     triplets = np.empty((n_triplets, 3), np.int32)
     probabilities = np.empty((n_triplets, 3), rows.dtype) if soft else None
     n_tied, n_sharing = _draw(triplets, probabilities, meet, partial(_answers, chooser, temperature, rng), rng)
     options = {"scheme": scheme, "measure": str(measure), "temperature": temperature}
+    inputs = {"embeddings": x, "matrix": matrix, "categories": _array_of(categories)}
     return SampledTriplets(
         n_triplets=n_triplets, n_tied=n_tied, n_sharing=n_sharing, scheme=scheme, measure=str(measure),
         temperature=None if temperature is None else float(temperature), seed=seed, triplets=triplets,
         probabilities=probabilities, notes=notes,
-        provenance=Provenance.now({"embeddings": x, "categories": _array_of(categories)}, options, seed=seed),
+        provenance=Provenance.now(inputs, options, seed=seed),
     )
 
 
@@ -198,31 +200,6 @@ def _answers(
         return chooser.ask(triplets, t), None
     p = chooser.ask(triplets, t, temperature)
     return draw_odd(p, rng), p
-
-
-def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
-    """The matrix (n, n) as similarities; refused where it looks like the other kind."""
-    matrix = _checks.as_similarities(x)
-    if not _checks.is_symmetric(matrix):
-        asymmetry = float(np.abs(matrix - matrix.T).max())
-        raise InputError(
-            f"embeddings must be symmetric for measure {measure!r}; it differs from its transpose by {asymmetry:.3g}"
-        )
-    if measure == DISSIMILARITY:
-        below = matrix.max(axis=1) <= np.diagonal(matrix)
-        looks_similar = below.all() and (matrix < np.diagonal(matrix)[:, None]).any()
-        if looks_similar or kind_of_matrix(matrix) == "similarities":
-            other = AS_MATRIX["similarities"]
-            raise InputError(
-                f"the matrix looks like similarities: nothing is larger than the diagonal; state that by {other}"
-            )
-        return -matrix
-    if kind_of_matrix(matrix) == "dissimilarities":
-        other = AS_MATRIX["dissimilarities"]
-        raise InputError(
-            f"the matrix looks like dissimilarities: nothing is smaller than the diagonal; state that by {other}"
-        )
-    return matrix
 
 
 def _array_of(categories: object) -> object:

@@ -52,7 +52,7 @@ class TensorDispatch(HostDispatch):
         return a if a.dtype in INDICES else a.to(torch.int64)
 
     def similarities(self, similarities: object) -> Tensor:
-        a = self._bring(similarities, lambda: _checks.as_similarities(similarities), "similarities")
+        a = self._bring(similarities, lambda: _checks.as_similarities(similarities), "matrix")
         _checks.require_square(tuple(a.shape))
         wide = a.to(torch.float32) if a.dtype in TO_FLOAT32 else a.to(torch.float64)
         self._require_taken(wide)

@@ -188,8 +188,8 @@ class TripletPlan:
 
 
 def triplet_gradient(
-    similarities: JudgmentsLike, triplets: TripletsLike, *, answers: AnswersLike | None = None,
-    temperature: float = 1.0, backend: BackendName = "auto",
+    matrix: JudgmentsLike, triplets: TripletsLike, *, answers: AnswersLike | None = None, temperature: float = 1.0,
+    backend: BackendName = "auto",
 ) -> tuple[float, Any]:
     """Compute the mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 
@@ -198,7 +198,7 @@ def triplet_gradient(
     ever needed.
 
     Args:
-        similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet.
+        matrix: (n, n) similarities, larger is more alike; read at [earlier position, later position] of each triplet.
         triplets: (t, 3) integers in [0, n), or names, three different items each; the last is the odd one. Where both
             have names, they are matched. Or a `TripletPlan` of integers, with which repeated passes are quicker.
         answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd; the
@@ -224,11 +224,11 @@ def triplet_gradient(
     """
     if not isinstance(triplets, TripletPlan):
         require_odd_one_out(as_triplet_data(triplets), "triplet_gradient")
-        matched = align(with_similarities(similarities), triplets, "similarities", features=False)
-        similarities, triplets = matched.x, matched.index
-    dispatch = dispatch_of(backend, similarities)
-    matrix = dispatch.similarities(similarities)
-    n, dtype = len(matrix), _checks.result_dtype(matrix)
+        matched = align(with_similarities(matrix), triplets, "matrix", features=False)
+        matrix, triplets = matched.x, matched.index
+    dispatch = dispatch_of(backend, matrix)
+    similarities = dispatch.similarities(matrix)
+    n, dtype = len(similarities), _checks.result_dtype(similarities)
     temperature = _checks.as_temperature(temperature)
     if isinstance(triplets, TripletPlan):
         plan, triplets = triplets, triplets.triplets
@@ -237,9 +237,9 @@ def triplet_gradient(
             gradient, scale = dispatch.empty((n, n), dtype), 1.0 / plan.weight
 
             def planned(backend: HostBackend) -> float:
-                return plan.run(backend, matrix, temperature, scale, gradient)
+                return plan.run(backend, similarities, temperature, scale, gradient)
 
-            return run_finite(dispatch, matrix, "similarities", planned) / plan.weight, gradient
+            return run_finite(dispatch, similarities, "matrix", planned) / plan.weight, gradient
         answers = plan.answers
         if plan.alternatives != 3:
             raise InputError(f"a plan of two alternatives needs a backend on the host; got {dispatch.backend.name!r}")
@@ -253,13 +253,13 @@ def triplet_gradient(
         gradient = dispatch.empty((n, n), dtype)
 
         def work(backend: Backend) -> float:
-            return backend.triplet_gradient(matrix, index, temperature, 1.0 / weight, gradient, weights)
+            return backend.triplet_gradient(similarities, index, temperature, 1.0 / weight, gradient, weights)
 
-        return run_finite(dispatch, matrix, "similarities", work) / weight, dispatch.give(gradient)
+        return run_finite(dispatch, similarities, "matrix", work) / weight, dispatch.give(gradient)
 
 
 def _check_plan(plan: TripletPlan, n: int, answers: object) -> None:
     if plan.n != n:
-        raise InputError(f"similarities must be of the {plan.n} items of the plan; got shape ({n}, {n})")
+        raise InputError(f"matrix must be of the {plan.n} items of the plan; got shape ({n}, {n})")
     if answers is not None:
         raise InputError("answers must be given to the TripletPlan; got a plan and answers as well")

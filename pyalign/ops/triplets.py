@@ -13,23 +13,24 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
 from pyalign.backends import Array, Rows, Sums, Wanted
-from pyalign.data import ODD_ONE_OUT, Aligned, align, as_embeddings
+from pyalign.data import ODD_ONE_OUT, Aligned, Embeddings, RDMs, align, as_embeddings
 from pyalign.data.align import NAMELESS
-from pyalign.data.similarities import with_similarities
+from pyalign.data.judgments import KINDS, as_rdms, is_rdms
+from pyalign.data.similarities import as_similarities
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length, lengths
 from pyalign.ops._prepare import Deferred, run_finite, run_prepared
-from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MeasureLike, TripletsLike
+from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MatrixKind, MeasureLike, TripletsLike
 
 LEAST_ROWS = 3
 
 
 def choice_similarity(
-    embeddings: EmbeddingsLike | None = None, *, similarities: JudgmentsLike | None = None,
+    embeddings: EmbeddingsLike | None = None, *, matrix: JudgmentsLike | None = None, kind: MatrixKind | None = None,
     measure: MeasureLike | None = None, temperature: float = 1.0, backend: BackendName = "auto", out: Any = None,
 ) -> Any:
     """Compute the probability that two items stay together in an odd-one-out task, averaged over all third items.
@@ -41,7 +42,8 @@ def choice_similarity(
     Args:
         embeddings: (n, d) real numbers, one row per item, n >= 3. float64 is computed in float64, everything else in
             float32.
-        similarities: (n, n), instead of embeddings: symmetric, larger is more alike. The diagonal is ignored.
+        matrix: (n, n), instead of embeddings: symmetric. The diagonal is ignored.
+        kind: what larger numbers of the matrix mean, ``"similarity"`` or ``"dissimilarity"``; `RDMs` know theirs.
         measure: the measure of embeddings; None: the inner product, by which SPoSE and VICE choose. See
             `pyalign.similarity`.
         temperature: in the units of the similarities; it divides. 1 for SPoSE and VICE.
@@ -55,8 +57,8 @@ def choice_similarity(
 
     Raises:
         InputError: as `pyalign.similarity`; for fewer than three rows, since there is no third item; for a temperature
-            that is not a positive number; for similarities that are not symmetric but for rounding; for both
-            embeddings and similarities, or neither.
+            that is not a positive number; for a matrix that is not symmetric but for rounding, or of no
+            kind; for both embeddings and a matrix, or neither.
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects underlying human
     similarity judgements", Nature Human Behaviour 2020, Methods; Zheng et al., "Revealing interpretable object
@@ -69,15 +71,15 @@ def choice_similarity(
                [0.787, 1.   , 0.107, 0.107],
                [0.107, 0.107, 1.   , 0.787],
                [0.107, 0.107, 0.787, 1.   ]])
-        >>> choice_similarity(similarities=np.eye(3)).round(3)
+        >>> choice_similarity(matrix=np.eye(3), kind="similarity").round(3)
         array([[1.   , 0.333, 0.333],
                [0.333, 1.   , 0.333],
                [0.333, 0.333, 1.   ]])
     """
-    require_one(embeddings, similarities, measure)
+    require_one(embeddings, matrix, kind, measure)
     divisor = _checks.as_temperature(temperature)
-    if similarities is not None:
-        return _of_similarities(similarities, divisor, backend, out)
+    if matrix is not None:
+        return _of_similarities(_as_similar(matrix, kind).values, divisor, backend, out)
     chosen = get_measure("dot" if measure is None else measure)
     embeddings = as_embeddings(embeddings).values
     dispatch = dispatch_of(backend, embeddings, elements=length(embeddings) * length(embeddings))
@@ -86,11 +88,11 @@ def choice_similarity(
     shape, dtype = (len(rows), len(rows)), _checks.result_dtype(rows)
     with dispatch.running():
         result = dispatch.empty(shape, dtype) if out is None else dispatch.output(out, shape, dtype)
-        matrix = dispatch.empty(shape, dtype)
+        similarities = dispatch.empty(shape, dtype)
 
         def work(backend: Any, prepared: Rows, _: Rows | None) -> None:
-            backend.similarity(prepared, None, matrix)
-            backend.choice_similarity(matrix, divisor, result)
+            backend.similarity(prepared, None, similarities)
+            backend.choice_similarity(similarities, divisor, result)
 
         run_prepared(dispatch, chosen, rows, None, work)
         return dispatch.give(result, out)
@@ -100,7 +102,7 @@ def _of_similarities(similarities: object, divisor: float, backend: BackendName,
     """Choice similarity of a matrix (n, n) of similarities."""
     dispatch = dispatch_of(backend, similarities)
     matrix = dispatch.similarities(similarities)
-    _require_third(matrix, "similarities")
+    _require_third(matrix, "matrix")
     shape, dtype = (len(matrix), len(matrix)), _checks.result_dtype(matrix)
     with dispatch.running():
         result = dispatch.empty(shape, dtype) if out is None else dispatch.output(out, shape, dtype)
@@ -111,11 +113,11 @@ def _of_similarities(similarities: object, divisor: float, backend: BackendName,
             if hasattr(backend, "doubt"):
                 backend.doubt(apart > most)
             elif apart > most:
-                difference = f"they differ from their transpose by {float(apart):.3g}"
-                raise InputError(f"similarities must be symmetric; {difference}")
+                difference = f"it differs from its transpose by {float(apart):.3g}"
+                raise InputError(f"matrix must be symmetric; {difference}")
             backend.choice_similarity(matrix, divisor, result)
 
-        run_finite(dispatch, matrix, "similarities", work)
+        run_finite(dispatch, matrix, "matrix", work)
         return dispatch.give(result, out)
 
 
@@ -155,15 +157,17 @@ class TripletResults:
 
 def odd_one_out(
     embeddings: EmbeddingsLike | None = None, triplets: TripletsLike | None = None, *,
-    similarities: JudgmentsLike | None = None, measure: MeasureLike | None = None, backend: BackendName = "auto",
+    matrix: JudgmentsLike | None = None, kind: MatrixKind | None = None, measure: MeasureLike | None = None,
+    backend: BackendName = "auto",
 ) -> Any:
     """Find the odd item of each triplet: the one outside the most similar pair.
 
     Args:
         embeddings: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
         triplets: (t, 3) integers in [0, n), or names of items, three different ones each, in any order.
-        similarities: (n, n), instead of embeddings: larger is more alike; read at [earlier position, later position]
-            of each triplet, so that it need not be symmetric.
+        matrix: (n, n), instead of embeddings; read at [earlier position, later position] of each triplet, so that it
+            need not be symmetric.
+        kind: of the matrix; see `pyalign.choice_similarity`.
         measure: of embeddings; None: cosine. See `pyalign.similarity`.
         backend: see `pyalign.similarity`.
 
@@ -172,8 +176,8 @@ def odd_one_out(
         `Triplets` that reading has reordered, the position in the file.
 
     Raises:
-        InputError: as `pyalign.similarity`, and for an index out of range or an item named twice in a triplet; both
-            embeddings and similarities, or neither.
+        InputError: as `pyalign.similarity`, and for an index out of range or an item named twice in a triplet; a matrix
+            of no kind; both embeddings and a matrix, or neither.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3.
 
@@ -182,16 +186,16 @@ def odd_one_out(
         >>> odd_one_out(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), [[0, 1, 2], [2, 0, 1]])
         array([2, 0], dtype=int8)
         >>> matrix = np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]])
-        >>> odd_one_out(similarities=matrix, triplets=[[0, 1, 2]])
+        >>> odd_one_out(matrix=matrix, kind="similarity", triplets=[[0, 1, 2]])
         array([1], dtype=int8)
     """
-    aligned, chosen = _aligned(embeddings, triplets, similarities, measure, "odd_one_out")
+    aligned, chosen = _aligned(embeddings, triplets, matrix, kind, measure, "odd_one_out")
     results = run_triplets(aligned.x, aligned.index, measure=chosen, backend=backend, choices=True)
     return aligned.triplets.choices_in_file(results.choices)
 
 
 def _aligned(
-    embeddings: object, triplets: object, similarities: object, measure: MeasureLike | None, function: str
+    embeddings: object, triplets: object, matrix: object, kind: str | None, measure: MeasureLike | None, function: str
 ) -> tuple[Aligned, MeasureLike]:
     """Rows, of embeddings or of a matrix, odd-one-out triplets, and the measure.
 
@@ -199,13 +203,13 @@ def _aligned(
         AssumptionWarning: of what had to be assumed, such as the order of items that numbers stand for: the result is
             an array, which has no room for notes.
     """
-    require_one(embeddings, similarities, measure)
+    require_one(embeddings, matrix, kind, measure)
     if triplets is None:
         raise InputError("triplets must be given; got None")
-    if similarities is None:
+    if matrix is None:
         aligned = align(embeddings, triplets)
     else:
-        aligned = align(with_similarities(similarities), triplets, "similarities", features=False)
+        aligned = align(_as_similar(matrix, kind), triplets, "matrix", features=False)
     if aligned.triplets.task != ODD_ONE_OUT:
         rule = f"{function} takes only odd-one-out triplets; got task {aligned.triplets.task!r}"
         raise InputError(f'{rule} (score(..., keep=("choices", "probabilities")) gives both)')
@@ -213,28 +217,39 @@ def _aligned(
         if note != NAMELESS:  # who gives two arrays to a function of arrays says so
             warnings.warn(note, AssumptionWarning, stacklevel=3)
     chosen: MeasureLike = "cosine" if measure is None else measure
-    return aligned, chosen if similarities is None else PRECOMPUTED["similarity"]
+    return aligned, chosen if matrix is None else PRECOMPUTED["similarity"]
 
 
-def require_one(embeddings: object, similarities: object, measure: object) -> None:
-    """Raises unless there are embeddings, or similarities instead of them and of a measure.
+def require_one(embeddings: object, matrix: object, kind: object, measure: object) -> None:
+    """Raises unless there are embeddings, or a matrix with its kind instead of them and of a measure.
 
     Example:
-        >>> require_one(None, None, None)
+        >>> require_one(None, None, None, None)
         Traceback (most recent call last):
-        pyalign.errors.InputError: embeddings or similarities must be given; got neither
+        pyalign.errors.InputError: embeddings or matrix must be given; got neither
     """
-    if (embeddings is None) == (similarities is None):
+    if (embeddings is None) == (matrix is None):
         got = "neither" if embeddings is None else "both"
-        raise InputError(f"embeddings or similarities must be given; got {got}")
-    if similarities is not None and measure is not None:
-        raise InputError(f"measure is of embeddings; similarities have their values already; got {measure!r}")
+        raise InputError(f"embeddings or matrix must be given; got {got}")
+    if matrix is None and kind is not None:
+        raise InputError("kind says what matrix holds; got no matrix")
+    if matrix is not None and measure is not None:
+        raise InputError(f"measure is of embeddings; a matrix has its values already; got {measure!r}")
+
+
+def _as_similar(matrix: object, kind: Any) -> Embeddings:
+    """A matrix (n, n) as similarities with their names, where it is: on a device too."""
+    if isinstance(matrix, RDMs) or is_rdms(matrix):
+        return as_similarities(as_rdms(matrix, kind, "matrix"))
+    _checks.one_of(kind, KINDS, "kind")
+    rows = as_embeddings(matrix, "matrix")
+    return rows if kind == "similarity" else replace(rows, values=rows.values * -1.0)
 
 
 def choice_probabilities(
     embeddings: EmbeddingsLike | None = None, triplets: TripletsLike | None = None, *,
-    similarities: JudgmentsLike | None = None, measure: MeasureLike | None = None, temperature: float = 1.0,
-    backend: BackendName = "auto",
+    matrix: JudgmentsLike | None = None, kind: MatrixKind | None = None, measure: MeasureLike | None = None,
+    temperature: float = 1.0, backend: BackendName = "auto",
 ) -> Any:
     """Compute the probability that each position of each triplet is the odd one.
 
@@ -244,7 +259,7 @@ def choice_probabilities(
     Args:
         embeddings: (n, d) real numbers, one row per item.
         triplets: (t, 3) integers in [0, n), three different items each.
-        similarities: (n, n), instead of embeddings; read as by `pyalign.odd_one_out`.
+        matrix, kind: (n, n), instead of embeddings; read as by `pyalign.odd_one_out`.
         measure: of embeddings; None: cosine. See `pyalign.similarity`.
         temperature: in the units of the similarities; it divides.
         backend: see `pyalign.similarity`.
@@ -262,10 +277,10 @@ def choice_probabilities(
         >>> x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> choice_probabilities(x, [[0, 1, 2]]).round(3)
         array([[0.212, 0.212, 0.576]])
-        >>> choice_probabilities(similarities=np.eye(3), triplets=[[0, 1, 2]]).round(3)
+        >>> choice_probabilities(matrix=np.eye(3), kind="similarity", triplets=[[0, 1, 2]]).round(3)
         array([[0.333, 0.333, 0.333]])
     """
-    aligned, chosen = _aligned(embeddings, triplets, similarities, measure, "choice_probabilities")
+    aligned, chosen = _aligned(embeddings, triplets, matrix, kind, measure, "choice_probabilities")
     results = run_triplets(
         aligned.x, aligned.index, measure=chosen, temperature=temperature, backend=backend, probabilities=True
     )
@@ -274,7 +289,7 @@ def choice_probabilities(
 
 def require_finite_matrix(matrix: np.ndarray) -> None:
     """Raises where similarities (n, n) hold NaN or infinity: once, for many calls of `run_finite_matrix`."""
-    run_finite(dispatch_of("auto", matrix), matrix, "similarities", lambda backend: None)
+    run_finite(dispatch_of("auto", matrix), matrix, "matrix", lambda backend: None)
 
 
 def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: float | None = None) -> np.ndarray:
@@ -363,7 +378,7 @@ def _run(ready: ReadyInputs, measure: Measure, want: Wanted, dtype: np.dtype, de
     dispatch, x, triplets = ready.dispatch, ready.rows, ready.index
     if measure.precomputed:
         given = x, triplets, want
-        return run_finite(dispatch, x, "similarities", lambda backend: backend.triplets_from_matrix(*given))
+        return run_finite(dispatch, x, "matrix", lambda backend: backend.triplets_from_matrix(*given))
     n = len(x)
     matrix = dispatch.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
 

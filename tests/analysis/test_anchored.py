@@ -324,12 +324,13 @@ def test_failures_of_counts_take_the_option_of_the_majority():
 
 def test_what_is_about_the_odd_one_refuses_them(message_of):
     x, triplets = reals(11, 9, 3), anchored(draw_triplets(11, 9, 40))
+    similar = {"matrix": x @ x.T, "kind": "similarity"}
     told = "takes only odd-one-out triplets; got task 'anchored'"
     for name, call in {
         "odd_one_out": lambda: pyalign.odd_one_out(x, triplets),
         "choice_probabilities": lambda: pyalign.choice_probabilities(x, triplets),
-        "odd_one_out_from": lambda: pyalign.odd_one_out(similarities=x @ x.T, triplets=triplets),
-        "choice_probabilities_from": lambda: pyalign.choice_probabilities(similarities=x @ x.T, triplets=triplets),
+        "odd_one_out_from": lambda: pyalign.odd_one_out(None, triplets, **similar),
+        "choice_probabilities_from": lambda: pyalign.choice_probabilities(None, triplets, **similar),
         "agreement": lambda: pyalign.agreement(x, triplets, answers=np.ones((40, 2), int)),
         "triplet_gradient": lambda: pyalign.triplet_gradient(x @ x.T, triplets),
     }.items():

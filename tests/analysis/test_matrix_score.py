@@ -184,9 +184,9 @@ def test_groups_by_categories_of_the_objects(x, similarities, triplets):
 
 
 def test_odd_one_out_from_takes_judged_pairs(similarities, triplets):
-    expected = pyalign.odd_one_out(similarities=similarities, triplets=triplets.values)
+    expected = pyalign.odd_one_out(kind="similarity", matrix=similarities, triplets=triplets.values)
     for kind in KINDS:
-        found = pyalign.odd_one_out(similarities=RDMs(given_as(similarities, kind), kind), triplets=triplets.values)
+        found = pyalign.odd_one_out(matrix=RDMs(given_as(similarities, kind), kind), triplets=triplets.values)
         np.testing.assert_array_equal(found, expected)
 
 

@@ -61,9 +61,9 @@ for dtype in {dtypes}:
         assert (ours == ours.T).all()
         same(ours, pyalign.choice_similarity(x, temperature=temperature), 1e-5)
     out, s = np.empty((9, 9), dtype), reals(4, 9, 9, dtype=dtype)
-    ours = pyalign.choice_similarity(similarities=s + s.T, temperature=0.1, backend=name, out=out)
+    ours = pyalign.choice_similarity(kind="similarity", matrix=s + s.T, temperature=0.1, backend=name, out=out)
     assert ours is out
-    same(out, pyalign.choice_similarity(similarities=s + s.T, temperature=0.1), 1e-5)
+    same(out, pyalign.choice_similarity(kind="similarity", matrix=s + s.T, temperature=0.1), 1e-5)
     s, some = reals(4, 20, 20, dtype=dtype), draw_triplets(4, 20, 500)
     loss, gradient = pyalign.triplet_gradient(s, some, temperature=0.5, backend=name)
     expected_loss, expected = pyalign.triplet_gradient(s, some, temperature=0.5)
@@ -77,8 +77,8 @@ for dtype in {dtypes}:
         assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
         same(gradient, expected, 1e-6)
     same(
-        pyalign.odd_one_out(similarities=s, triplets=some, backend=name),
-        pyalign.odd_one_out(similarities=s, triplets=some),
+        pyalign.odd_one_out(kind="similarity", matrix=s, triplets=some, backend=name),
+        pyalign.odd_one_out(kind="similarity", matrix=s, triplets=some),
     )
     x, some = reals(4, 8, 3, dtype=dtype), draw_triplets(4, 8, 60)
     for l2, targets in ((0.1, None), (0.003, whole(5, 60, 3) ** 2)):

@@ -30,9 +30,10 @@ near = np.stack([rng.permutation(64)[:3] for _ in range(384)] * (t // 384))
 far = 256 * rng.integers(0, 2, (t, 3))
 low, high = far + near, far + 127 - near
 wide = dict(choices=True, probabilities=True, sums=True, similarities=True, backend=name)
+similar = dict(matrix=s, kind="similarity", backend=name)
 kernels = {
-    "odd_one_out_from": lambda index: pyalign.odd_one_out(similarities=s, triplets=index, backend=name),
-    "probabilities": lambda index: pyalign.choice_probabilities(similarities=s, triplets=index, backend=name),
+    "odd_one_out_from": lambda index: pyalign.odd_one_out(triplets=index, **similar),
+    "probabilities": lambda index: pyalign.choice_probabilities(triplets=index, **similar),
     "sums from a matrix": lambda index: run_triplets(x, index, **wide),
     "sums from rows": lambda index: run_triplets(x, index[:20_000], **wide),
     "gradient": lambda index: pyalign.triplet_gradient(s, index, backend=name),

@@ -39,12 +39,10 @@ def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, fo
     s = pyalign.similarity(x, measure="neg_euclidean")
     np.fill_diagonal(s, 0)
     np.save("m.npy", -s)
-    assert refused(*SAMPLE, *OF_S, "m.npy") == (
-        "m.npy: the matrix looks like dissimilarities: nothing is smaller than the diagonal; "
-        "state that by --kind dissimilarity"
-    )
+    said = refused(*SAMPLE, *OF_S, "m.npy")
+    assert said.startswith("m.npy must be of --kind dissimilarity, since its diagonal has the smallest number")
     assert command(*SAMPLE, *OF_D, "m.npy").code == 0
-    assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(s, 200, measure="precomputed"))
+    assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(None, 200, matrix=s, kind="similarity"))
 
 
 def test_the_kind_of_a_matrix_is_what_its_diagonal_shows(command, refused, folder, x, data):
@@ -66,7 +64,7 @@ def test_the_kind_of_a_matrix_is_what_its_diagonal_shows(command, refused, folde
 
 def test_the_real_matrix_of_dissimilarities(command, refused, data, folder):
     rdm = data / "things" / "RDM48_triplet.mat"
-    assert "looks like dissimilarities" in refused(*SAMPLE, *OF_S, rdm)
+    assert "must be of --kind dissimilarity" in refused(*SAMPLE, *OF_S, rdm)
     assert command(*SAMPLE, *OF_D, rdm).code == 0
     d, (a, b, odd) = np.asarray(pyalign.load_embeddings(rdm)), np.load("s.npy").T
     assert (d[a, b] < np.minimum(d[a, odd], d[b, odd])).all()
@@ -96,7 +94,7 @@ def test_a_seed_that_is_none_is_a_usage_error(command, folder):
         (("--matrix", "x.npy"), "x.npy"),
         (("x.npy", "--kind", "similarity"), "--kind similarity applies only to a matrix: add --matrix"),
         ((*OF_D, "x.npy", "--transform", "x.npy"), "--transform x.npy applies only to embeddings"),
-        ((*OF_S, "x.npy"), "(n, n)"),
+        ((*OF_S, "x.npy"), "x.npy: matrix must be one matrix; got those of 30 participants"),
         ((*OF_S, "x.npy", "--measure", "dot"), "not to --matrix"),
     ],
 )

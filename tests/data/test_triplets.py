@@ -34,9 +34,8 @@ def test_choices_and_probabilities_are_by_the_positions_of_the_file(each, seed):
     a, b = (pyalign.choice_probabilities(x, one) for one in (triplets, in_file))
     np.testing.assert_allclose(a, b, rtol=0, atol=4e-7)  # softmax in another order of terms
     s = pyalign.similarity(x)
-    assert np.array_equal(
-        pyalign.odd_one_out(similarities=s, triplets=triplets), pyalign.odd_one_out(similarities=s, triplets=in_file)
-    )
+    found = [pyalign.odd_one_out(None, some, matrix=s, kind="similarity") for some in (triplets, in_file)]
+    assert np.array_equal(*found)
     kept = pyalign.score(x, triplets, keep=["choices", "probabilities"])
     assert np.array_equal(kept.choices, pyalign.odd_one_out(x, in_file))
     assert np.array_equal(kept.probabilities, a)

@@ -61,7 +61,7 @@ def test_probabilities_are_those_of_the_items_as_they_stand_in_the_triplet(seed,
     options = {"temperature": 0.3, "soft": True, "scheme": scheme, "seed": seed}
     options["categories"] = None if scheme == "uniform" else LABELS
     if given_matrix:
-        triplets, p = sample_triplets(similarity(x), 200, measure="precomputed", **options)
+        triplets, p = sample_triplets(None, 200, matrix=similarity(x), kind="similarity", **options)
     else:
         triplets, p = sample_triplets(x, 200, **options)
     assert p == pytest.approx(choice_probabilities(x, triplets, temperature=0.3), abs=1e-12)
@@ -142,18 +142,16 @@ def test_dissimilarities_are_similarities_the_other_way_round():
     x = reals(1, 10, 4, dtype=np.float64)
     s = similarity(x, measure="neg_euclidean")
     expected = sample_triplets(x, 500, measure="neg_euclidean")
-    assert np.array_equal(sample_triplets(s, 500, measure="precomputed"), expected)
-    assert np.array_equal(sample_triplets(-s, 500, measure="precomputed_dissimilarity"), expected)
+    assert np.array_equal(sample_triplets(None, 500, matrix=s, kind="similarity"), expected)
+    assert np.array_equal(sample_triplets(None, 500, matrix=-s, kind="dissimilarity"), expected)
 
 
 def test_the_real_matrix_of_dissimilarities_must_be_stated_as_such(data, message_of):
     rdm = load_embeddings(data / "things" / "RDM48_triplet.mat")
-    said = message_of(sample_triplets, rdm, 1000, measure="precomputed")
-    assert said == (
-        "the matrix looks like dissimilarities: nothing is smaller than the diagonal; state that by "
-        'measure="precomputed_dissimilarity"'
-    )
-    drawn = draw(rdm, 1000, measure="precomputed_dissimilarity")
+    said = message_of(sample_triplets, None, 1000, matrix=rdm, kind="similarity")
+    assert said.startswith('matrix must be of kind="dissimilarity", since its diagonal has the smallest number')
+    drawn = draw(None, 1000, matrix=rdm, kind="dissimilarity")
+    assert np.array_equal(drawn.triplets, sample_triplets(None, 1000, matrix=rdm))
     d = np.asarray(rdm)
     a, b, odd = drawn.triplets.T
     assert (d[a, b] < np.minimum(d[a, odd], d[b, odd])).all()
@@ -161,15 +159,15 @@ def test_the_real_matrix_of_dissimilarities_must_be_stated_as_such(data, message
 
 def test_a_matrix_of_the_other_kind_is_refused_and_one_that_may_be_either_is_not(message_of):
     similar = similarity(reals(1, 10, 4))
-    said = message_of(sample_triplets, similar, 5, measure="precomputed_dissimilarity")
-    assert said == (
-        'the matrix looks like similarities: nothing is larger than the diagonal; state that by measure="precomputed"'
-    )
-    assert "the matrix looks like dissimilarities" in message_of(sample_triplets, 1 - similar, 5, measure="precomputed")
+    for matrix, kind, other in ((similar, "dissimilarity", "similarity"), (1 - similar, "similarity", "dissimilarity")):
+        told = message_of(sample_triplets, None, 5, matrix=matrix, kind=kind)
+        assert told.startswith(f'matrix must be of kind="{other}"')
     graph = np.zeros((6, 6))
     graph[0, 1] = graph[1, 0] = graph[2, 3] = graph[3, 2] = 1
-    assert sample_triplets(graph, 5, measure="precomputed").shape == (5, 3)
-    assert sample_triplets(graph, 5, measure="precomputed_dissimilarity", temperature=1.0).shape == (5, 3)
+    np.fill_diagonal(graph, np.nan)
+    assert sample_triplets(None, 5, matrix=graph, kind="similarity").shape == (5, 3)
+    assert sample_triplets(None, 5, matrix=graph, kind="dissimilarity", temperature=1.0).shape == (5, 3)
+    assert message_of(sample_triplets, None, 5, matrix=graph).startswith("kind must say what matrix holds")
 
 
 def test_a_document_holds_the_figures_and_comes_back(tmp_path):
@@ -188,7 +186,7 @@ def test_a_document_holds_the_figures_and_comes_back(tmp_path):
 def test_probabilities_from_a_matrix_are_those_of_the_rows():
     x = reals(1, 30, 4, dtype=np.float64)
     triplets = draw_triplets(2, 30, 500)
-    p = choice_probabilities(similarities=similarity(x), triplets=triplets, temperature=0.2)
+    p = choice_probabilities(kind="similarity", matrix=similarity(x), triplets=triplets, temperature=0.2)
     assert p == pytest.approx(choice_probabilities(x, triplets, temperature=0.2), abs=1e-12)
 
 
@@ -207,7 +205,8 @@ def test_probabilities_from_a_matrix_are_those_of_the_rows():
         ({"categories": np.zeros(10, int), "scheme": "across"}, "shares a category"),
         ({"scheme": "inside"}, "'within'|uniform"),
         ({"soft": True}, "temperature"),
-        ({"measure": "precomputed"}, r"\(n, n\)"),
+        ({"kind": "similarity"}, "got no matrix"),
+        ({"matrix": np.eye(10), "kind": "similarity"}, "got both"),
         ({"n_triplets": 0}, "n_triplets"),
     ],
 )
@@ -217,7 +216,7 @@ def test_what_cannot_be_drawn_is_refused(options, words, message_of):
 
 
 def test_a_matrix_that_is_not_symmetric_is_refused(message_of):
-    message = message_of(sample_triplets, np.triu(np.ones((4, 4))), 5, measure="precomputed")
+    message = message_of(sample_triplets, None, 5, matrix=np.triu(np.ones((4, 4))), kind="similarity")
     assert "symmetric" in message
 
 
@@ -362,5 +361,5 @@ def test_a_frame_of_similarities_in_another_order_of_numbers_is_put_in_order():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     s = similarity(np.random.default_rng(0).normal(size=(8, 3)))
     frame = pandas.DataFrame(s).iloc[::-1, ::-1]
-    expected = sample_triplets(s, 50, measure="precomputed")
-    assert np.array_equal(sample_triplets(frame, 50, measure="precomputed"), expected)
+    expected = sample_triplets(None, 50, matrix=s, kind="similarity")
+    assert np.array_equal(sample_triplets(None, 50, matrix=frame, kind="similarity"), expected)

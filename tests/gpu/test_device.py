@@ -199,7 +199,7 @@ def test_offsets_pass_two_to_the_31_in_the_matrix(engine):
     assert bool((s[-3:].double() == last).all()) and bool((s[:, -3:].T.double() == last).all())
     triplets = draw_triplets(8, n, 100_000)
     triplets[0] = n - 3, n - 2, n - 1
-    ours = pyalign.odd_one_out(similarities=s, triplets=on_device(triplets), backend=engine)
+    ours = pyalign.odd_one_out(kind="similarity", matrix=s, triplets=on_device(triplets), backend=engine)
     np.testing.assert_array_equal(to_host(ours), pyalign.odd_one_out(to_host(x), triplets, measure="dot"))
 
 
@@ -211,8 +211,8 @@ def test_offsets_pass_two_to_the_31_in_the_triplets(engine):
         pytest.skip("needs 40 GB of free device memory")
     some = on_device(draw_triplets(9, 100, 1_000_000, np.int32))
     s = on_device(whole(9, 100, 100))
-    ours = pyalign.odd_one_out(similarities=s, triplets=some.repeat(720, 1), backend=engine)
-    expected = pyalign.odd_one_out(similarities=s, triplets=some, backend=engine)
+    ours = pyalign.odd_one_out(kind="similarity", matrix=s, triplets=some.repeat(720, 1), backend=engine)
+    expected = pyalign.odd_one_out(kind="similarity", matrix=s, triplets=some, backend=engine)
     assert bool((ours.view(720, -1) == expected).all())
 
 

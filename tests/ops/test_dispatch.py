@@ -151,8 +151,8 @@ def test_the_answers_to_bad_input_are_those_of_the_host(device, message_of):
         options = {"measure": "dot"} if call in (pyalign.similarity, pyalign.odd_one_out) else {}
         host = tuple(value.numpy() for value in args)
         assert message_of(call, *args, **options) == message_of(call, *host, **options)
-    said = message_of(pyalign.odd_one_out, similarities=x, triplets=triplets)
-    assert said == message_of(pyalign.odd_one_out, similarities=x.numpy(), triplets=triplets.numpy())
+    said = message_of(pyalign.odd_one_out, kind="similarity", matrix=x, triplets=triplets)
+    assert said == message_of(pyalign.odd_one_out, kind="similarity", matrix=x.numpy(), triplets=triplets.numpy())
     assert message_of(pyalign.odd_one_out, x, triplets.double()) == "triplets must be integers; got dtype float64"
     assert (
         message_of(pyalign.similarity, x.to(torch.complex64))

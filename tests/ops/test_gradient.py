@@ -125,8 +125,8 @@ def test_refuses_what_it_cannot_use(backend, message_of):
     gradient = triplet_gradient
     assert message_of(gradient, s, [[0, 1, 4]], backend=backend) == "triplets must lie in [0, 4); row 0 is [0, 1, 4]"
     assert "three different items" in message_of(gradient, s, [[0, 1, 2], [3, 3, 1]], backend=backend)
-    assert message_of(gradient, s[:3], [[0, 1, 2]], backend=backend).startswith("similarities must have shape (n, n)")
-    assert message_of(gradient, s * np.nan, [[0, 1, 2]], backend=backend).startswith("similarities must be finite")
+    assert message_of(gradient, s[:3], [[0, 1, 2]], backend=backend).startswith("matrix must have shape (n, n)")
+    assert message_of(gradient, s * np.nan, [[0, 1, 2]], backend=backend).startswith("matrix must be finite")
     assert message_of(gradient, s, [[0, 1, 2]], temperature=0, backend=backend).startswith("temperature must be")
 
 

@@ -155,7 +155,7 @@ def test_refuses_what_it_cannot_use(sort, message_of):
     )
     plan = TripletPlan([[0, 1, 2]], 3, sort=sort)
     assert message_of(triplet_gradient, np.zeros((4, 4)), plan) == (
-        "similarities must be of the 3 items of the plan; got shape (4, 4)"
+        "matrix must be of the 3 items of the plan; got shape (4, 4)"
     )
     assert message_of(triplet_gradient, np.zeros((3, 3)), plan, answers=[[0, 0, 1]]) == (
         "answers must be given to the TripletPlan; got a plan and answers as well"

@@ -161,7 +161,7 @@ def test_reversing_positions_reverses_decisions_and_probabilities(backend, route
 def test_from_a_matrix_equals_the_definition(backend, n, t, dtype, seed):
     """Not symmetric: read at [earlier position, later position]."""
     s, triplets = whole(seed, n, n, dtype=dtype), draw_triplets(seed, n, t)
-    ours = odd_one_out(similarities=s, triplets=triplets, backend=backend)
+    ours = odd_one_out(kind="similarity", matrix=s, triplets=triplets, backend=backend)
     np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
 
 
@@ -169,14 +169,16 @@ def test_from_a_matrix_equals_the_definition(backend, n, t, dtype, seed):
 def test_from_a_matrix_of_any_type_and_order(backend, arrange):
     s, triplets = whole(13, 33, 33), draw_triplets(14, 33, 2000)
     expected = decide(pairs_of(s, triplets))
-    for dtype in ("float16", "float32", "float64", ">f4", ">f8", "int8", "int64"):
-        ours = odd_one_out(similarities=arrange(s.astype(dtype)), triplets=triplets, backend=backend)
+    dtypes, kinds = ("float16", "float32", "float64", ">f4", ">f8", "int8", "int64"), ("similarity", "dissimilarity")
+    for dtype, kind in product(dtypes, kinds):
+        given = arrange((s if kind == "similarity" else -s).astype(dtype))
+        ours = odd_one_out(None, triplets, matrix=given, kind=kind, backend=backend)
         np.testing.assert_array_equal(ours, expected, dtype)
 
 
 def test_from_a_matrix_wider_than_its_rows_apart(backend):
     s, triplets = whole(15, 33, 40), draw_triplets(16, 33, 2000)
-    ours = odd_one_out(similarities=s[:, :33], triplets=triplets, backend=backend)
+    ours = odd_one_out(kind="similarity", matrix=s[:, :33], triplets=triplets, backend=backend)
     np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
 
 
@@ -185,7 +187,7 @@ def test_from_a_matrix_equals_from_the_rows(backend):
     for measure in MEASURES:
         s = similarity(x, measure=measure, backend=backend)
         np.testing.assert_array_equal(
-            odd_one_out(similarities=s, triplets=triplets, backend=backend),
+            odd_one_out(kind="similarity", matrix=s, triplets=triplets, backend=backend),
             odd_one_out(x, triplets, measure=measure, backend=backend),
         )
 
@@ -314,9 +316,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("argument", ["embeddings", "similarities"])
+@pytest.mark.parametrize("argument", ["embeddings", "matrix"])
 def test_refuses_items_that_are_not_there_and_items_named_twice(backend, route, argument, message_of):
-    rows = {argument: whole(29, 5, 5)}
+    rows = {argument: whole(29, 5, 5), "kind": "similarity" if argument == "matrix" else None}
     for function, wrong in product((odd_one_out, choice_probabilities), WRONG):
         triplets = np.array([[0, 1, 2], wrong])
         for some in (triplets, np.asfortranarray(triplets), np.repeat(triplets, 2, axis=1)[:, ::2]):
@@ -340,23 +342,21 @@ def test_a_negative_16_bit_item_is_not_one_of_many(isa, message_of):
 
 def test_similarities_must_be_square_and_finite(backend, message_of):
     triplets = [[0, 1, 2]]
-    assert message_of(odd_one_out, similarities=whole(1, 3, 4), triplets=triplets, backend=backend) == (
-        "similarities must have shape (n, n); got (3, 4)"
-    )
+    told = message_of(odd_one_out, None, triplets, matrix=whole(1, 3, 4), kind="similarity", backend=backend)
+    assert told == "matrix must have shape (n, n); got (3, 4)"
     s = np.where(np.eye(3) > 0, np.nan, 1.0)
-    assert message_of(odd_one_out, similarities=s, triplets=triplets, backend=backend).startswith(
-        "similarities must be finite; 3 of 3"
-    )
+    told = message_of(odd_one_out, None, triplets, matrix=s, kind="similarity", backend=backend)
+    assert told.startswith("matrix must be finite; 3 of 3")
     s = np.array([[1, 1e200, 0], [0, 1, 0], [0, 0, 1]])  # its square overflows, it does not
-    assert odd_one_out(similarities=s, triplets=triplets, backend=backend) == [2]
+    assert odd_one_out(kind="similarity", matrix=s, triplets=triplets, backend=backend) == [2]
 
 
 @pytest.mark.parametrize("function", [odd_one_out, choice_probabilities])
 def test_embeddings_and_similarities_exclude_one_another(function, message_of):
     x = whole(1, 4, 3)
-    assert message_of(function) == "embeddings or similarities must be given; got neither"
-    told = message_of(function, x, [[0, 1, 2]], similarities=np.eye(4))
-    assert told == "embeddings or similarities must be given; got both"
-    told = message_of(function, similarities=np.eye(4), triplets=[[0, 1, 2]], measure="dot")
-    assert told == "measure is of embeddings; similarities have their values already; got 'dot'"
+    assert message_of(function) == "embeddings or matrix must be given; got neither"
+    told = message_of(function, x, [[0, 1, 2]], kind="similarity", matrix=np.eye(4))
+    assert told == "embeddings or matrix must be given; got both"
+    told = message_of(function, kind="similarity", matrix=np.eye(4), triplets=[[0, 1, 2]], measure="dot")
+    assert told == "measure is of embeddings; a matrix has its values already; got 'dot'"
     assert message_of(function, x) == "triplets must be given; got None"

@@ -37,7 +37,7 @@ calibrated: Calibrations = pyalign.calibrate(pyalign.load_embeddings("clip.npy")
 print(calibrated.temperature, calibrated.only.temperature.ci)
 
 # Parts
-odd = pyalign.odd_one_out(similarities=pyalign.similarity(embeddings), triplets=triplets)
+odd = pyalign.odd_one_out(kind="similarity", matrix=pyalign.similarity(embeddings), triplets=triplets)
 layers = pyalign.layer_similarity({"1": embeddings}, {"2": embeddings})
 print(layers.calibrated, pyalign.cka(models)[0].matrix)
 fit = pyalign.fit_probe(embeddings, triplets, penalty=0.1, norm="squared", seed=1)
