@@ -40,7 +40,7 @@ OTHERS = {  # flags of other programs
     "snakemake": "--cores --forceall --nolock --rerun-incomplete --snakefile",
     "dask": "--resources",
     "cmake": "--build --install --prefix",
-    "pip": "--no-deps",
+    "pip": "--find-links --no-deps",
     "pytest-benchmark": "--benchmark-only",
     "sha256sum": "--check",
     "SPoSE and VICE": "--embed_dim --latent_dim --lmbda --n_folds --rnd_seed",

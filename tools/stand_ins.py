@@ -214,6 +214,7 @@ ODD = np.where(TURN % 3 > 0, 2, TURN % 2)  # the position that a language model 
 FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what writes it at a path
     "draw.py": lambda: (Path(__file__).parents[1] / "examples" / "pictures" / "draw.py").read_text(encoding="utf-8"),
     "clip.npy": lambda: model(1),
+    "my.npy": lambda: model(1),
     "clip.npz": with_names,
     "vgg.npy": lambda: model(2, noise=2),
     "vgg.h5": layers,
@@ -263,9 +264,7 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     "categories.tsv": lambda: categories(6),
     "models.csv": lambda: lines(*METADATA, *MORE),
     "model_dict.json": lambda: json.dumps({"vgg16": {"penultimate": {"module_name": "fc7", "temperature": 0.5}}}),
-    "map.npz": transform,
-    "probe.npz": transform,
-    "transform.npz": transform,
+    **dict.fromkeys(("map.npz", "probe.npz", "transform.npz"), transform),
     "people92.npz": lambda: {"rdms": people(OF_92)},
     "ratings92.mat": matlab("RSM", 1 - people(OF_92)[0]),
     "rdm.mat": matlab("RDM", people(OF_92)[0]),
