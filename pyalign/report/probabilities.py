@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyalign._dataclass import dataclass
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
 from pyalign.report.words import (
     Labels, called, different, dropped_note, intervals_over, nats_note, one_line, over, over_text, percent, source_note,
