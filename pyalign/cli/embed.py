@@ -72,8 +72,8 @@ class EmbedOptions(
         kind=dimensions, group=EMBEDDING,
     )
     shrinkage: tuple[float, ...] | None = option(
-        "penalty on the squared entries: one value, or several to choose from within each fold (default: eight, "
-        "depending on the data)", "--penalty", nargs="+", group=EMBEDDING,
+        "penalty on the squared entries: one value, or several to choose from within each fold (default: weaker "
+        "ones from where the number of dimensions settles)", "--penalty", nargs="+", group=EMBEDDING,
     )
     sparsity: tuple[float, ...] | None = option(
         "penalty on the sum of the entries, divided by the number of objects: the lambda of SPoSE (default: half of "

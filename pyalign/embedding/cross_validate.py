@@ -17,6 +17,7 @@ from pyalign._checks import checked
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.data.similarities import named_models
+from pyalign.embedding.choice import GROWTH, Stated, choose_penalty, held_out, scaled, settled_rows
 from pyalign.embedding.embedding_result import (
     EmbeddingCrossValidation, EmbeddingFit, EmbeddingFold, HeldOutFigures, Other, described, plan_for,
 )
@@ -24,9 +25,7 @@ from pyalign.embedding.fit import (
     EmbeddingOptions, EmbeddingPenalty, RowsFit, as_embedding_penalties, moved_by_penalties, penalty_of,
 )
 from pyalign.embedding.folds import EmbeddingInputs, checked_split, folds_of, read_answers
-from pyalign.embedding.stability import (
-    GROWTH, Refits, Stability, choose_penalty, held_out, stability_of, standard_errors,
-)
+from pyalign.embedding.stability import Refits, Stability, stability_of, standard_errors
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of, packed, unpacked
 from pyalign.stats.resampling import OverAnswers, record_of
@@ -37,7 +36,7 @@ from pyalign.typing import AnswersLike, AtLeastTwo, BackendName, EmbeddingsLike,
 @checked
 def cross_validate_embedding(
     triplets: TripletsLike, *, folds: AtLeastTwo = 3, penalties: Any = "auto", split: str = "triplets",
-    seed: NotNegative = 0, n_seeds: NotNegative = 0, halves: bool = False, n_resamples: NotNegative = 0,
+    seed: NotNegative = 0, n_seeds: NotNegative = 0, halves: bool = True, n_resamples: NotNegative = 0,
     against: Mapping[str, EmbeddingsLike] | None = None, subjects: SubjectsLike | None = None,
     answers: AnswersLike | None = None, weights: ArrayLike | None = None, names: Any = None, missing: str = "raise",
     ci: OverAnswers = "auto", backend: BackendName = "auto", progress: Progress | None = None,
@@ -48,9 +47,11 @@ def cross_validate_embedding(
     Args:
         triplets, answers, weights, names, missing, backend: see `fit_embedding`.
         folds: the number of folds.
-        penalties: pairs (shrinkage, sparsity) to choose from, of which one may be None; ``"auto"``: eight of the path
-            of `embedding_path`, and further ones if the best is at an end of these. A tenth of a fold's training
+        penalties: pairs (shrinkage, sparsity) to choose from, of which one may be None. A tenth of a fold's training
             answers chooses. A single pair is used unchanged everywhere; others are scaled to the answers of each fit.
+            ``"auto"``: the number of dimensions is that at which a path of twelve penalties settles, and weaker ones
+            are tried from there, which keep it. ``"path"``, and ``"auto"`` if signed: the best of eight of the path of
+            `embedding_path`, whatever its number of dimensions, and further ones if that is at an end of these.
         split: what is held out. ``"triplets"``: sets of three objects, with all answers to them; ``"subjects"``:
             participants. Objects can't be held out, since an object without answers has no row.
         seed: of the split.
@@ -93,7 +94,7 @@ def cross_validate_embedding(
         triplets, answers=answers, weights=weights, subjects=subjects, names=names, missing=missing, backend=backend
     )
     require_dimensions(inputs, chosen)
-    stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
+    stated_penalties = _stated(penalties, inputs, chosen)
     drawn = folds_of(checked_split(split, inputs), inputs, folds, seed)
     plan = plan_for(ci, split, inputs.subjects)
     others = [Other.of(x, name, inputs) for name, x in models.items()]
@@ -101,10 +102,10 @@ def cross_validate_embedding(
     run = _Run(inputs, chosen, stated_penalties, split, seed, progress, journal)
     finished = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(drawn)]
     results = [one.result for one in finished]
-    fit = run.refit(results)
-    fit = replace(recorded(fit, inputs), provenance=None)
+    settling = run.settling(finished)
+    fit = replace(recorded(run.refit(results, settling), inputs), provenance=None)
     refits = Refits(
-        inputs, EmbeddingPenalty(fit.shrinkage, fit.sparsity), chosen, split, seed, journal,
+        inputs, (*settling, EmbeddingPenalty(fit.shrinkage, fit.sparsity)), chosen, split, seed, journal,
         lambda stage: progress(stage, 0, None),
     )
     stability, errors_of_entries = _stability(fit, refits, n_seeds, halves, n_resamples)
@@ -125,6 +126,12 @@ def cross_validate_embedding(
     )
 
 
+def _stated(penalties: Any, inputs: EmbeddingInputs, options: EmbeddingOptions) -> Stated:
+    """What folds choose from: see `choose_penalty`."""
+    stated = as_embedding_penalties(penalties, inputs.n, options.signed, ("auto", "path"))
+    return "auto" if stated is None and penalties == "auto" and not options.signed else stated
+
+
 @dataclass(frozen=True)
 class FinishedFold:
     """A fold in the journal: its result, and the table (t, 3) of its held-out triplets as text.
@@ -134,6 +141,7 @@ class FinishedFold:
 
     result: EmbeddingFold
     table: str
+    settling: tuple[EmbeddingPenalty, ...]  # see `Choice`.
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,7 @@ class _Run:
 
     inputs: EmbeddingInputs
     options: EmbeddingOptions
-    penalties: tuple[EmbeddingPenalty, ...] | None
+    penalties: Stated
     split: str
     seed: int
     progress: Progress
@@ -180,25 +188,36 @@ class _Run:
             path=choice.path,
         )
         table = np.column_stack([predicted.weights, predicted.right, predicted.nats])
-        finished = FinishedFold(result, packed(table=table))
+        finished = FinishedFold(result, packed(table=table), choice.settling)
         self.journal.finish(stage, finished, instead_of=f"{stage}, penalty ")
         return finished
 
-    def refit(self, results: Sequence[EmbeddingFold]) -> EmbeddingFit:
-        """All answers, with the penalties of the folds, which had fewer of them; from the journal where it is there."""
+    def settling(self, folds: Sequence[FinishedFold]) -> tuple[EmbeddingPenalty, ...]:
+        """The means of the penalties at which the number of dimensions settles in each fold, for all answers."""
+        means = tuple(_mean_penalty(ones) for ones in zip(*(fold.settling for fold in folds), strict=False))
+        return scaled(means, self._growth(folds[0].result))
+
+    def _growth(self, fold: EmbeddingFold) -> float:
+        """What penalties of a fold are multiplied by for all answers."""
+        return (fold.n_train / len(self.inputs.index)) ** GROWTH
+
+    def refit(self, results: Sequence[EmbeddingFold], settling: Sequence[EmbeddingPenalty]) -> EmbeddingFit:
+        """All answers, with the penalties of the folds, which had fewer of them; from the journal where it is there.
+
+        settling: the penalties that it passes before.
+        """
         inputs, penalties = self.inputs, self.penalties
-        if penalties is not None and len(penalties) == 1:
+        if isinstance(penalties, tuple) and len(penalties) == 1:
             penalty = penalties[0]
         else:
-            scale = (results[0].n_train / len(inputs.index)) ** GROWTH
-            penalty = EmbeddingPenalty(*(_mean([getattr(one, name) for one in results]) for name in PENALTIES))
-            penalty = penalty.scaled(scale)
+            penalty = _mean_penalty(results).scaled(self._growth(results[0]))
         record = self.journal.record("refit")
         if record is not None:
             rows = unpacked(record["rows"])["rows"]
             figures = {**record["figures"], "penalty": EmbeddingPenalty(**record["figures"]["penalty"])}
             return described(RowsFit(rows=rows, **figures), inputs, self.options)
-        fit = inputs.fitter(self.options, self._watch("refit", REFIT)).at(penalty)
+        start = settled_rows(inputs, self.options, settling)
+        fit = inputs.fitter(self.options, self._watch("refit", REFIT)).at(penalty, start)
         if not fit.rows.shape[1]:
             raise nothing_left(penalty)
         figures = {name: value for name, value in vars(fit).items() if name != "rows"}
@@ -211,6 +230,11 @@ class _Run:
 
 
 PENALTIES = ("shrinkage", "sparsity")
+
+
+def _mean_penalty(ones: Sequence[EmbeddingFold | EmbeddingPenalty]) -> EmbeddingPenalty:
+    """The geometric mean of each penalty."""
+    return EmbeddingPenalty(*(_mean([getattr(one, name) for one in ones]) for name in PENALTIES))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -17,9 +17,10 @@ from pyalign.analysis.notes import notes_on_order
 from pyalign.data import ODD_ONE_OUT, Embeddings, align
 from pyalign.data.names import largest_of
 from pyalign.documents import Interval
+from pyalign.embedding.choice import PathPoint
 from pyalign.embedding.fit import MOST, EmbeddingOptions, RowsFit
 from pyalign.embedding.folds import EmbeddingInputs, note_on_contradictions
-from pyalign.embedding.stability import PathPoint, Stability, known_mean, matched
+from pyalign.embedding.stability import Stability, known_mean, matched
 from pyalign.fitting.algebra import host_rows, host_triplets, one_blas_thread
 from pyalign.fitting.objective import predicted_answers
 from pyalign.stats.clustered import Dependence, Errors
@@ -177,7 +178,7 @@ class EmbeddingFold(Result):
     at_edge: bool  # whether the smallest or the largest penalty that was tried was the best.
     n_passes: int  # over the answers, those of the choice included.
     seconds: float  # that the fold took.
-    path: tuple[PathPoint, ...]  # what the choice saw, smallest penalty first.
+    path: tuple[PathPoint, ...]  # what the choice saw, relaxed fits before the others, smallest penalty first.
 
 
 @dataclass(frozen=True)

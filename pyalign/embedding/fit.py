@@ -202,6 +202,9 @@ def principal(rows: np.ndarray) -> np.ndarray:
 # Shares of the shrinkage from which on the best signed embedding is zero, weakest first: a column that a penalty has
 # put to zero never returns under sparsity.
 SHARES = tuple(float(share) for share in np.geomspace(0.05, 0.4, 8))
+# Shares along which the number of dimensions settles, weakest first, and those to which a fit comes down from there.
+SETTLING = tuple(float(share) for share in np.geomspace(0.05, 0.5, 12))
+RELAXED = tuple(float(share) for share in np.geomspace(0.08, 0.005, 5))
 FitSeen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, objective, what makes the fit so far)
 
 
@@ -222,6 +225,23 @@ class RowsFit:
     n_iterations: int
     n_passes: int
     seconds: float  # that it took.
+
+
+def settled(numbers: Sequence[int]) -> tuple[int, int] | None:
+    """The first and the middle one of the fits whose number of dimensions is the most frequent; None without any.
+
+    numbers: of dimensions along a path, 0 where none counts. Of numbers that are as frequent the largest is taken.
+
+    Example:
+        >>> settled((7, 4, 3, 3, 3, 1, 0)), settled((0, 0))
+        ((2, 3), None)
+    """
+    counted = [number for number in numbers if number]
+    if not counted:
+        return None
+    number = max(counted, key=lambda one: (counted.count(one), one))
+    places = [k for k, one in enumerate(numbers) if one == number]
+    return places[0], places[(len(places) - 1) // 2]
 
 
 class Fitter:
@@ -423,14 +443,17 @@ def penalty_of(shrinkage: float | None, sparsity: float | None, n: int, signed: 
     return penalty
 
 
-def as_embedding_penalties(penalties: Any, n: int, signed: bool) -> tuple[EmbeddingPenalty, ...] | None:
-    """Penalties in the order of a path, weakest first; None for ``"auto"``.
+def as_embedding_penalties(
+    penalties: Any, n: int, signed: bool, words: Sequence[str] = ("auto",)
+) -> tuple[EmbeddingPenalty, ...] | None:
+    """Penalties in the order of a path, weakest first; None for one of the words.
 
-    penalties: ``"auto"``, or pairs (shrinkage, sparsity) of which one may be None.
+    penalties: a word, or pairs (shrinkage, sparsity) of which one may be None.
     """
     if isinstance(penalties, str):
-        if penalties != "auto":
-            raise InputError(f"penalties must be 'auto' or pairs (shrinkage, sparsity); got {penalties!r}")
+        if penalties not in words:
+            stated = ", ".join(map(repr, words))
+            raise InputError(f"penalties must be {stated} or pairs (shrinkage, sparsity); got {penalties!r}")
         return None
     several = [penalties] if isinstance(penalties, EmbeddingPenalty) else penalties
     if not isinstance(several, Sequence) or not several:

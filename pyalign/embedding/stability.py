@@ -1,7 +1,4 @@
-"""The choice of penalties by answers that a fit has not seen.
-
-Which dimension of one embedding is which of another.
-"""
+"""Which dimension of one embedding is which of another, and how well each comes back in further fits."""
 
 from __future__ import annotations
 
@@ -14,145 +11,14 @@ from numpy.typing import ArrayLike
 
 from pyalign._dataclass import dataclass, replace
 from pyalign.data import as_embeddings
-from pyalign.embedding.fit import SHARES, EmbeddingOptions, EmbeddingPenalty, FitSeen, Fitter
-from pyalign.embedding.folds import EmbeddingInputs, halves_of, inner_part, unit_of
+from pyalign.embedding.choice import GROWTH, TOLERANCE, scaled, settled_rows
+from pyalign.embedding.fit import EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.folds import EmbeddingInputs, halves_of, unit_of
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import host_rows, one_blas_thread
-from pyalign.fitting.objective import PredictedAnswers, predicted_answers
 from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal, packed, unpacked
 from pyalign.typing import EmbeddingsLike
-
-STRONGER = (0.55, 0.75)  # shares tried besides where the last is the best
-WEAKER = ((0.025, 0.035), (0.012, 0.017), (0.006, 0.0085))  # likewise where the first is, one pair after the other
-TOLERANCE, ITERATIONS = 5e-3, 150  # of fits that are only compared: weak penalties take many steps and bring little
-PATIENCE = 2  # a path ends when the cross-entropy has been above its least that often in a row
-GROWTH = 0.75  # the best penalties fall with the number of answers t as t^-GROWTH
-
-
-@dataclass(frozen=True)
-class PathPoint:
-    """One fit of a path, on answers that it has not seen."""
-
-    # shrinkage, sparsity: the penalties.
-    shrinkage: float
-    sparsity: float
-    n_dimensions: int  # that are left.
-    accuracy: float  # fraction of the held-out answers.
-    cross_entropy: float  # nats, of these.
-
-
-@dataclass(frozen=True)
-class PathStep:
-    """A point in the journal, with its rows as text and the passes that the fit took."""
-
-    point: PathPoint
-    rows: str
-    n_passes: int
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """What was chosen."""
-
-    penalty: EmbeddingPenalty  # for a fit to the triplets that the choice was made within.
-    rows: np.ndarray | None  # of the fit that was the best, to begin the next one at; None where nothing was tried.
-    path: tuple[PathPoint, ...]  # what was tried, weakest penalty first.
-    at_edge: bool  # whether the weakest or the strongest penalty was the best.
-    n_passes: int  # that it took.
-
-
-def choose_penalty(
-    inputs: EmbeddingInputs, triplets: np.ndarray, options: EmbeddingOptions,
-    penalties: tuple[EmbeddingPenalty, ...] | None, split: tuple[str, int], watch: FitSeen, kept: tuple[Journal, str],
-) -> Choice:
-    """The penalties with the least cross-entropy on a tenth of these triplets.
-
-    penalties: weakest first; None: `SHARES` of the largest one, and `STRONGER` or `WEAKER` ones where the best would
-        else be the last or the first. A single one is not weighed against others, nor scaled.
-    split: what the tenth is drawn of, and the seed.
-    kept: the journal that keeps each fit of the path, and the name under which it does, before the number of the fit.
-    """
-    if penalties is not None and len(penalties) == 1:
-        return Choice(penalties[0], None, (), False, 0)
-    fitted, held = inner_part(split[0], inputs, triplets, split[1])
-    brief = replace(
-        options, tolerance=max(TOLERANCE, options.tolerance), max_iterations=min(ITERATIONS, options.max_iterations)
-    )
-    fitter = inputs.fitter(options if options.signed else brief, watch, fitted)
-    walk = _Walk(inputs, fitter, held, *kept)
-    if penalties is not None:
-        walk.go(penalties)
-    else:
-        walk.go(fitter.penalties(SHARES))
-        if walk.best == len(walk.points) - 1:
-            walk.go(fitter.penalties(STRONGER))
-        for shares in WEAKER:
-            if walk.best == 0:
-                walk.go_before(fitter.penalties(shares))
-    point = walk.points[walk.best]
-    scale = (len(fitted) / len(triplets)) ** GROWTH
-    at_edge = walk.best in (0, len(walk.points) - 1)
-    penalty = EmbeddingPenalty(point.shrinkage, point.sparsity).scaled(scale)
-    return Choice(penalty, walk.rows[walk.best], tuple(walk.points), at_edge, walk.n_passes)
-
-
-class _Walk:
-    """Fits along a path, with their figures on held-out answers."""
-
-    def __init__(
-        self, inputs: EmbeddingInputs, fitter: Fitter, held: np.ndarray, journal: Journal, stage: str, done: int = 0
-    ) -> None:
-        self.inputs, self.fitter, self.held, self.journal, self.stage = inputs, fitter, held, journal, stage
-        self.points: list[PathPoint] = []
-        self.rows: list[np.ndarray] = []
-        self.n_passes, self.done = 0, done  # done: how many fits the names of steps in the journal have counted
-
-    @property
-    def best(self) -> int:
-        return int(np.argmin([point.cross_entropy for point in self.points]))
-
-    def go(self, penalties: Sequence[EmbeddingPenalty]) -> None:
-        """From the last fit on, until the figures have been worse `PATIENCE` times in a row."""
-        for penalty in penalties:
-            self.done += 1
-            name = f"{self.stage}, penalty {self.done}"
-            step = self.journal.result(name, PathStep)
-            if step is None:
-                step = self._step(penalty)
-                self.journal.finish(name, step)
-            self.points.append(step.point)
-            self.rows.append(unpacked(step.rows)["rows"])
-            self.n_passes += step.n_passes
-            if len(self.points) - 1 - self.best >= PATIENCE or not step.point.n_dimensions:
-                return
-
-    def _step(self, penalty: EmbeddingPenalty) -> PathStep:
-        fit = self.fitter.at(penalty, self.rows[-1] if self.rows else None)
-        predicted = held_out(fit.rows, self.inputs, self.held)
-        weight = float(predicted.weights.sum())
-        point = PathPoint(
-            penalty.shrinkage, penalty.sparsity, fit.rows.shape[1],
-            float(predicted.right.sum()) / weight, float(predicted.nats.sum()) / weight,
-        )
-        return PathStep(point, packed(rows=fit.rows), fit.n_passes)
-
-    def go_before(self, penalties: Sequence[EmbeddingPenalty]) -> None:
-        """Weaker penalties, from a start of their own; they stand before the others."""
-        weaker = _Walk(self.inputs, self.fitter, self.held, self.journal, self.stage, self.done)
-        weaker.go(penalties)
-        self.points, self.rows = weaker.points + self.points, weaker.rows + self.rows
-        self.n_passes, self.done = self.n_passes + weaker.n_passes, weaker.done
-
-
-def held_out(rows: np.ndarray, inputs: EmbeddingInputs, triplets: np.ndarray) -> PredictedAnswers:
-    """What rows (n, d) say of the answers to these triplets."""
-    answers = None if inputs.answers is None else inputs.answers[triplets]
-    if not rows.shape[1]:
-        rows = np.zeros((inputs.n, 1))
-    return predicted_answers(
-        inputs.on.for_scoring(rows), inputs.index[triplets], answers, "dot", 1.0, inputs.on, "odd-one-out"
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -362,29 +228,28 @@ class Refits:
     """Further fits at the penalties of an embedding, each a step of a journal.
 
     Args:
-        inputs: all answers. penalty, options: of the embedding. split: what halves and resamples are drawn of.
-        report: called with the name of each step before it begins.
+        inputs: all answers. options: of the embedding. path: its penalty, after those of `Choice.settling`.
+        split: what halves and resamples are drawn of. report: called with the name of each step before it begins.
     """
 
     def __init__(
-        self, inputs: EmbeddingInputs, penalty: EmbeddingPenalty, options: EmbeddingOptions, split: str, seed: int,
-        journal: Journal, report: Callable[[str], None],
+        self, inputs: EmbeddingInputs, path: tuple[EmbeddingPenalty, ...], options: EmbeddingOptions, split: str,
+        seed: int, journal: Journal, report: Callable[[str], None],
     ) -> None:
-        self.inputs, self.penalty, self.options = inputs, penalty, options
+        self.inputs, self.settling, self.penalty, self.options = inputs, path[:-1], path[-1], options
         self.split, self.seed, self.journal, self.report = split, seed, journal, report
 
     def seeds(self, count: int) -> list[np.ndarray]:
         """Fits to all answers from other starts."""
         return [
-            self._step(f"seed {k + 1}/{count}", lambda k=k: self._fit(None, None, self.penalty, k))  # type: ignore[misc]
+            self._step(f"seed {k + 1}/{count}", lambda k=k: self._fit(None, None, 1.0, k))  # type: ignore[misc]
             for k in range(count)
         ]
 
     def halves(self) -> list[np.ndarray]:
         """Fits to each half of the answers, with the penalties that half as many answers need."""
-        penalty = self.penalty.scaled(2.0**GROWTH)
         return [
-            self._step(f"half {k + 1}/2", lambda half=half: self._fit(half, None, penalty, None))  # type: ignore[misc]
+            self._step(f"half {k + 1}/2", lambda half=half: self._fit(half, None, 2.0**GROWTH, None))  # type: ignore[misc]
             for k, half in enumerate(halves_of(self.split, self.inputs, self.seed))
         ]
 
@@ -404,7 +269,7 @@ class Refits:
             fits.append(
                 self._step(
                     f"resample {k + 1}/{count}",
-                    lambda weights=weights: self._fit(None, weights, self.penalty, None, rows, options),  # type: ignore[misc]
+                    lambda weights=weights: self._fit(None, weights, 1.0, None, rows, options),  # type: ignore[misc]
                 )
             )
         return fits
@@ -419,11 +284,13 @@ class Refits:
         return rows
 
     def _fit(
-        self, triplets: np.ndarray | None, weights: np.ndarray | None, penalty: EmbeddingPenalty, seed: int | None,
+        self, triplets: np.ndarray | None, weights: np.ndarray | None, scale: float, seed: int | None,
         start: np.ndarray | None = None, options: EmbeddingOptions | None = None,
     ) -> np.ndarray:
         options = replace(options or self.options, seed=seed)
-        return self.inputs.fitter(options, None, triplets, weights).at(penalty, start).rows
+        if start is None:
+            start = settled_rows(self.inputs, options, scaled(self.settling, scale), triplets)
+        return self.inputs.fitter(options, None, triplets, weights).at(self.penalty.scaled(scale), start).rows
 
 
 def standard_errors(rows: np.ndarray, resamples: Sequence[np.ndarray], moved: np.ndarray) -> np.ndarray:

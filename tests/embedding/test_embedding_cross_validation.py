@@ -11,8 +11,9 @@ from planted_dimensions import planted, reference
 
 import pyalign
 from pyalign.data import Embeddings, Triplets
+from pyalign.datasets.simulate import simulate
 from pyalign.embedding.cross_validate import cross_validate_embedding, fit_embedding
-from pyalign.embedding.fit import EmbeddingPenalty, moved_by_penalties
+from pyalign.embedding.fit import EmbeddingPenalty, moved_by_penalties, settled
 from pyalign.embedding.folds import folds_of, halves_of, inner_part, read_answers, unit_of
 from pyalign.embedding.stability import match_dimensions, stability_of, standard_errors
 from pyalign.errors import InputError
@@ -106,7 +107,7 @@ def test_participants_are_held_out_as_a_whole(world):
 
 def test_chooses_a_penalty_by_answers_of_the_training_side(world):
     _, triplets, _ = world
-    result = cross_validate_embedding(triplets, folds=2)
+    result = cross_validate_embedding(triplets, folds=2, penalties="path")
     for fold in result.folds:
         best = min(fold.path, key=lambda point: point.cross_entropy)
         scale = (0.9 * fold.n_train / fold.n_train) ** 0.75
@@ -115,6 +116,73 @@ def test_chooses_a_penalty_by_answers_of_the_training_side(world):
     geometric = np.sqrt(result.folds[0].shrinkage * result.folds[1].shrinkage)
     assert result.fit.shrinkage == pytest.approx(geometric * (result.folds[0].n_train / T) ** 0.75)
     assert result.accuracy > 0.6
+
+
+def test_settles_where_most_fits_have_the_same_number_of_dimensions():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        numbers = np.sort(rng.integers(0, 6, rng.integers(1, 13)))[::-1].tolist()
+        counts = np.bincount(numbers, minlength=6)[1:]
+        if not counts.any():
+            assert settled(numbers) is None
+            continue
+        number = max(k for k in range(1, 6) if counts[k - 1] == counts.max())
+        first, middle = settled(numbers)
+        run = numbers[first : first + counts.max()]
+        assert set(run) == {number} and number not in numbers[:first]
+        assert middle - first == (len(run) - 1) // 2
+
+
+def test_the_number_of_dimensions_is_the_one_that_settles(world):
+    """It is the true one, where the least cross-entropy of the plain path leaves more."""
+    rows, triplets, _ = world
+    result, plain = (cross_validate_embedding(triplets, folds=2, penalties=way) for way in ("auto", "path"))
+    assert result.fit.n_dimensions == rows.shape[1] < plain.fit.n_dimensions
+    assert result.cross_entropy < plain.cross_entropy
+    for fold in result.folds:
+        relaxed = [point for point in fold.path if point.relaxed]
+        settling = [point.n_dimensions for point in fold.path if not point.relaxed]
+        best = min(relaxed, key=lambda point: point.cross_entropy)
+        assert best.n_dimensions == max(set(settling) - {0}, key=lambda one: (settling.count(one), one))
+        assert best.cross_entropy <= min(point.cross_entropy for point in fold.path)
+        assert fold.shrinkage == pytest.approx(best.shrinkage * 0.9**0.75, rel=0.01)
+    assert not any(point.relaxed for point in plain.path)
+
+
+def test_without_a_number_that_settles_held_out_answers_choose_it():
+    """Dimensions that get weaker and weaker disappear one after the other."""
+    rng = np.random.default_rng(3)
+    rows = rng.gamma(1.5, 0.7, (60, 12)) * (rng.random((60, 12)) < 0.3) * 0.8 ** np.arange(12) * 2
+    triplets = simulate(rows, 12_000, measure="dot", temperature=1.0).triplets
+    result = cross_validate_embedding(triplets, folds=2, halves=False, ci=None)
+    for fold in result.folds:
+        least = [min(p.cross_entropy for p in fold.path if p.relaxed is way) for way in (True, False)]
+        assert least[0] < least[1] and 4 <= fold.n_dimensions < 12
+
+
+def test_the_most_dimensions_that_are_asked_for_may_settle(world):
+    result = cross_validate_embedding(world[1], folds=2, n_dimensions=2)
+    assert result.fit.n_dimensions == 2 and all(fold.n_dimensions == 2 for fold in result.folds)
+
+
+def test_signed_fits_have_no_number_that_settles(world):
+    result = cross_validate_embedding(world[1], folds=2, signed=True, halves=False)
+    assert not any(point.relaxed for point in result.path)
+
+
+def test_a_path_that_settles_goes_on_after_an_interruption(world):
+    _, triplets, _ = world
+    whole, journal = cross_validate_embedding(triplets, folds=2), Journal()
+
+    def stop(text, passes, total):
+        if "fold 2/2, penalty 14" in journal.steps:  # a relaxed one
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate_embedding(triplets, folds=2, journal=journal, progress=stop)
+    resumed = cross_validate_embedding(triplets, folds=2, journal=journal)
+    assert resumed.fit.embedding.values.tobytes() == whole.fit.embedding.values.tobytes()
+    assert (resumed.stability, resumed.path) == (whole.stability, whole.path)
 
 
 def test_a_penalty_that_is_best_at_an_end_is_noted(world):
@@ -157,7 +225,7 @@ def test_goes_on_after_an_interruption_where_it_was(world):
 
 def test_a_path_goes_on_at_the_next_penalty(world):
     _, triplets, _ = world
-    options = {"penalties": [(5e-4, 0.015), PENALTY, (2e-3, 0.06)], "folds": 2}
+    options = {"penalties": [(5e-4, 0.015), PENALTY, (2e-3, 0.06)], "folds": 2, "halves": False}
     whole, journal = cross_validate_embedding(triplets, **options), Journal()
 
     def stop(text, passes, total):
@@ -313,6 +381,7 @@ SMALL = planted(12, 2, 300)[1]
         ({"n_resamples": 1}, "n_resamples must be 0 or at least 2; got 1"),
         ({"ci": "objects"}, "ci must be auto, subjects, triplets or none here; got 'objects'"),
         ({"ci": "subjects"}, "subjects must identify who answered each triplet for intervals"),
+        ({"penalties": "most"}, r"penalties must be 'auto', 'path' or pairs \(shrinkage, sparsity\); got 'most'"),
         ({"penalties": [(9.0, None)]}, "the penalties leave nothing of the embedding"),
         ({"against": {"a": np.ones((5, 2))}}, "row"),
     ],

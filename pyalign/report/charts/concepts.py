@@ -213,7 +213,7 @@ def penalty_path_chart(result: EmbeddingCrossValidation, look: Style) -> Any:
     rows = [
         {
             "fold": str(number), "penalty": point.shrinkage or point.sparsity, "nats": point.cross_entropy,
-            "dimensions": point.n_dimensions,
+            "dimensions": point.n_dimensions, "relaxed": point.relaxed,
             "spoken": f"fold {number}, penalty {point.shrinkage or point.sparsity:.3g}: "
             f"{point.cross_entropy:.4f} nats, {point.n_dimensions} dimensions",
         }
@@ -240,12 +240,12 @@ def penalty_path_chart(result: EmbeddingCrossValidation, look: Style) -> Any:
     panels = []
     for field, title in (("nats", "cross-entropy (nats)"), ("dimensions", "dimensions")):
         y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
-        base = chart_of(rows).encode(x=x, y=y, detail=alt.Detail("fold:N"))
+        base = chart_of(rows).encode(x=x, y=y, detail=[alt.Detail("fold:N"), alt.Detail("relaxed:N")])
         panels.append(alt.layer(rules, *lined(base, folds, *tips), width=each, height=180))
     chart = alt.hconcat(*panels) if look.width == "double" else alt.vconcat(*panels)
     sentences = [
         "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "
-        "dimensions that are left. A line for each fold.",
+        "dimensions that are left. A line for each fold, and one for its fits that keep their number of dimensions.",
         "Dashed: the penalty that the fold chose.",
     ]
     return finished(chart, look, "Choice of the penalties", sentences)
