@@ -20,7 +20,7 @@ from pyalign.documents import Interval
 from pyalign.embedding.choice import PathPoint
 from pyalign.embedding.fit import MOST, EmbeddingOptions, RowsFit
 from pyalign.embedding.folds import EmbeddingInputs, note_on_contradictions
-from pyalign.embedding.stability import Stability, known_mean, matched
+from pyalign.embedding.stability import Stability, coming_back, known_mean, matched
 from pyalign.fitting.algebra import host_rows, host_triplets, one_blas_thread
 from pyalign.fitting.objective import predicted_answers
 from pyalign.stats.clustered import Dependence, Errors
@@ -235,6 +235,11 @@ class EmbeddingCrossValidation(OfTask, Result):
     def path(self) -> tuple[PathPoint, ...]:
         """What the folds chose from; () where one penalty was stated."""
         return tuple(point for fold in self.folds for point in fold.path)
+
+    @property
+    def reported(self) -> tuple[int, ...] | None:
+        """The numbers of the dimensions that come back, which can be reported; see `coming_back`."""
+        return coming_back(self.stability)
 
     def __repr__(self) -> str:
         interval = self.accuracy_interval

@@ -169,6 +169,17 @@ def stability_of(
     )
 
 
+def coming_back(stability: Sequence[Stability]) -> tuple[int, ...] | None:
+    """The dimensions, from 1, whose correlation is above .8 over everything that was repeated; None where nothing was.
+
+    A dimension without a match does not come back.
+    """
+    if not stability:
+        return None
+    each = zip(*(one.dimensions for one in stability), strict=True)
+    return tuple(ones[0].dimension for ones in each if all((one.correlation or 0.0) > ABOVE[0] for one in ones))
+
+
 def _of_dimension(number: int, correlations: np.ndarray, interval: bool) -> DimensionStability:
     """Of one dimension, from its correlations (k,) with the matching ones; NaN without a match."""
     known = correlations[~np.isnan(correlations)]

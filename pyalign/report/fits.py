@@ -15,7 +15,7 @@ from typing import Any
 from pyalign.analysis.metadata.metadata_result import MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
 from pyalign.embedding.embedding_result import Dimension, EmbeddingCrossValidation, EmbeddingFit
-from pyalign.embedding.stability import Stability
+from pyalign.embedding.stability import Stability, coming_back
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.probing.fit import ProbeFit
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
@@ -265,10 +265,13 @@ def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose:
     """The dimensions by mass, and what they are of."""
     shown = fit.dimensions if verbose else fit.dimensions[:SHOWN]
     left = len(fit.dimensions) - len(shown)
+    reported = coming_back(stability)
     gap = f"gap {fit.gap:.1e} nats" if fit.gap is not None else f"KKT residual {fit.residual:.1e}"
     return [
         _dimensions_table(shown, stability),
         foot(
+            "" if reported is None else f"{len(reported)} of {counted(fit.n_dimensions, 'dimension')} come back "
+            f"(report): above .8 over {' and '.join(OVER[one.over] for one in stability)}",
             f"{counted(fit.n_dimensions, 'dimension')} of {fit.n_objects:,} objects, {percent(fit.zeros)} of entries 0",
             f"{left} more with --verbose" if left else "",
             f"shrinkage {fit.shrinkage:.3g}, sparsity {fit.sparsity:.3g}, {gap}",
@@ -279,9 +282,13 @@ def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose:
 
 def _dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stability] = ()) -> Table:
     """A row for each dimension, with how well it comes back."""
-    column = Rows(dimensions).column
+    column, reported = Rows(dimensions).column, coming_back(stability)
+    note = "Whether it comes back: its correlation is above .8 over everything that was repeated."
+    report = column("report", lambda row: None if reported is None else "yes" if row.dimension in reported else "no",
+                    keep=8, optional=True, note=note)
     return table(
         column("dimension", "dimension", "count"),
+        report,
         column("mass", "mass", "digits", 5, keep=6),
         column("objects", "n_objects", "count", keep=6, note="Objects with an entry that is not 0."),
         column("share", "share", "percent"),

@@ -10,7 +10,9 @@ import pytest
 
 from pyalign._result import read_result
 from pyalign.errors import InputError
-from pyalign.report.fits import _against_table, _dimensions_table, _embedding_folds_table, _stability_table
+from pyalign.report.fits import (
+    _against_table, _dimensions_table, _embedding_folds_table, _stability_table, embedding_view,
+)
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "snapshots" / "documents" / "embed.json"
 
@@ -39,6 +41,21 @@ def test_dimensions_have_a_column_for_each_way_to_repeat_them(result):
         assert shown.values == tuple(each.correlation for each in one.dimensions)
         assert shown.low == tuple(each.low for each in one.dimensions)
     assert column(_stability_table(result.stability), "fits").values == (1, 2, 3)
+
+
+def test_dimensions_that_come_back_everywhere_are_to_be_reported(result):
+    seen = set()
+    for stability in (result.stability, *((one,) for one in result.stability)):
+        part = replace(result, stability=stability)
+        shown = column(_dimensions_table(part.fit.dimensions, stability), "report").values
+        known = [[(each.correlation or 0) > 0.8 for each in one.dimensions] for one in stability]
+        assert shown == tuple("yes" if all(of_one) else "no" for of_one in zip(*known, strict=True))
+        assert part.reported == tuple(k for k, word in enumerate(shown, start=1) if word == "yes")
+        text = " ".join(str(block) for block in embedding_view(part))
+        assert f"{len(part.reported)} of {len(shown)} dimensions come back" in text
+        seen |= set(shown)
+    assert seen == {"yes", "no"} and replace(result, stability=()).reported is None
+    assert "report" not in str(_dimensions_table(result.fit.dimensions).columns[1])
 
 
 def test_other_embeddings_have_their_differences(result):
