@@ -200,12 +200,20 @@ def load_metadata(path: PathLike) -> Metadata:
     """
     if path == BUILT_IN:
         return built_in_metadata()
-    suffix = check_file(path, "metadata", (".csv", ".tsv", ".json"))
-    if os.path.getsize(path) > LARGEST:
-        raise bad(path, f"must be a table of at most {LARGEST:,} bytes; got {os.path.getsize(path):,}")
-    rows = list(_objects(path)) if suffix == ".json" else list(_rows(path, suffix))
+    rows = read_model_rows(path, "metadata")
     with errors_of(path):
         return Metadata.of(rows, os.fspath(path))
+
+
+def read_model_rows(path: PathLike, what: str) -> list[dict[str, Any]]:
+    """The rows of a table as `load_metadata` reads it, each by column: text, and in JSON numbers too.
+
+    what: is read from it, for messages.
+    """
+    suffix = check_file(path, what, (".csv", ".tsv", ".json"))
+    if os.path.getsize(path) > LARGEST:
+        raise bad(path, f"must be a table of at most {LARGEST:,} bytes; got {os.path.getsize(path):,}")
+    return list(_objects(path)) if suffix == ".json" else list(_rows(path, suffix))
 
 
 def _objects(path: PathLike) -> Iterator[dict[str, Any]]:

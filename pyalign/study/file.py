@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,6 +13,7 @@ from pyalign.data import KINDS
 from pyalign.data.names import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.documents import read_toml
+from pyalign.io.item_names import read_model_rows
 from pyalign.io.judgments import load_rdms
 from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, errors_of
 from pyalign.io.triplets import load_triplets
@@ -157,7 +159,7 @@ class StudyFile:
 
 
 def read_study(path: PathLike, check: bool = True) -> StudyFile:
-    """The study that a `.toml` file describes, checked: no file that it names is opened.
+    """The study that a `.toml` file describes, checked: no file that it names is opened but a table of models.
 
     check: whether the options of all steps are checked, for which all their functions are loaded.
     """
@@ -170,7 +172,7 @@ def _study(path: str, document: Mapping[str, Any], check: bool) -> StudyFile:
     _known(document, TOP, "")
     texts = {name: _text(document.get(name), name) for name in ("title", "names", "per_object", "images", "metadata")}
     shared = {name: text for name, text in texts.items() if name in ("names", "per_object") and text is not None}
-    model_tables = _table(document.get("models", {}), "models")
+    model_tables = _model_tables(document.get("models", {}), os.path.dirname(path), texts["metadata"])
     models = {name: _model(name, table, shared, texts["images"]) for name, table in model_tables.items()}
     sets = {kind: _sets(kind, document.get(kind)) for kind in SETS}
     steps = _table(document.get("steps", {}), "steps")
@@ -223,6 +225,39 @@ def _table(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InputError(f"[{name}] must be a table; got {value!r:.80}")
     return value
+
+
+def _model_tables(models: Any, folder: str, metadata: str | None) -> Mapping[str, Any]:
+    """What is under [models], or would be: there may be a row of a table for each model, or a file of a pattern."""
+    if not isinstance(models, str):
+        return _table(models, "models")
+    named: list[tuple[str, Any]]
+    if any(mark in models for mark in "*?["):
+        files = sorted(glob.glob(models, root_dir=folder or None))
+        named = [(os.path.splitext(os.path.basename(file))[0], file) for file in files]
+    else:
+        rows = read_model_rows(os.path.join(folder, models), "models")
+        named = [(str(row.pop("model", "")), _of_row(row, models == metadata)) for row in rows]
+    tables = dict[str, Any]()
+    for name, table in named:
+        if name in tables:
+            raise InputError(f"models must have different names; got {name!r:.80} twice in {models}")
+        tables[name] = table
+    if not tables:
+        raise InputError(f"models must be a table or a pattern of at least one model; got none with {models!r:.80}")
+    return tables
+
+
+def _of_row(row: Mapping[str, Any], is_metadata: bool) -> dict[str, Any]:
+    """The options in a row, without empty cells, and without other columns where the table is also the metadata."""
+    options = dict[str, Any]()
+    for key, value in row.items():
+        if value in ("", None) or (is_metadata and key not in ("file", "extract", *OF_FILES, *OF_EXTRACT)):
+            continue
+        if key in (*WHOLE, "name_column") and str(value).isdecimal():
+            value = int(value)
+        options[key] = {"true": True, "false": False}.get(value, value) if key in SWITCHES else value
+    return options
 
 
 def _model(name: str, entry: Any, shared: Mapping[str, str], images: str | None) -> StudyModel:  # noqa: C901, PLR0912

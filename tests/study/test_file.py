@@ -133,6 +133,84 @@ def test_options_of_every_analysis_are_those_of_its_function(folder):
         assert callable(analysis.call) and names
 
 
+MODELS = TEXT[TEXT.index("[models]") : TEXT.index("[triplets]")]
+
+
+def with_models(value, before=""):
+    """The study with the models of a table or a pattern, which stands before the tables of the file."""
+    Path("small.toml").write_text(f'models = "{value}"\n{before}' + TEXT.replace(MODELS, ""))
+    return read_study("small.toml")
+
+
+def test_models_of_a_table_or_a_pattern_are_those_of_the_study_file(folder):
+    expected = read_study("small.toml").models
+    Path("models.csv").write_text("model,file\na,a.npy\nb,b.npy\n")
+    Path("models.json").write_text('{"a": {"file": "a.npy"}, "b": {"file": "b.npy"}}')
+    assert with_models("models.csv").models == with_models("models.json").models == expected
+    for pattern, start in (("[ab].npy", ""), (f"{folder}/?.npy", f"{folder}/")):
+        files = {name: model.file for name, model in with_models(pattern).models.items()}
+        assert files == {"a": f"{start}a.npy", "b": f"{start}b.npy"}
+
+
+def test_a_table_and_a_pattern_are_relative_to_the_study_file(folder, monkeypatch):
+    Path("models.csv").write_text("model,file\na,a.npy\nb,b.npy\n")
+    Path("elsewhere").mkdir()
+    for value in ("models.csv", "?.npy"):
+        with_models(value)
+        monkeypatch.chdir(folder / "elsewhere")
+        assert [*read_study("../small.toml").models] == ["a", "b"]
+        monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match="at least one model; got none with 'elsewhere"):
+        with_models("elsewhere/*.npy")
+    with pytest.raises(FileNotFoundError, match=r"gone\.csv"):
+        with_models("gone.csv")
+
+
+def test_options_of_a_table_are_those_of_the_study_file(folder):
+    table = "model,file,extract,layer,batch_size,compile,images,name_column,kind\n"
+    Path("models.csv").write_text(f"{table}a,a.npy,,,,,,2,\nb,,timm:x,last,8,true,photos,,\n")
+    models = with_models("models.csv").models
+    assert models["a"].options == {"names": "names.txt", "name_column": 2}
+    assert models["b"].extract == "timm:x"
+    assert models["b"].options == {"layer": "last", "batch_size": 8, "compile": True, "images": "photos"}
+    Path("models.csv").write_text("model,file,family\na,a.npy,CLIP\nb,b.npy,VGG\n")
+    assert {*with_models("models.csv", 'metadata = "models.csv"\n').models} == {"a", "b"}
+
+
+@pytest.mark.parametrize(("table", "said"), [
+    ("model,file,family\na,a.npy,CLIP\n", "model 'a': unknown key 'family'"),
+    ("model,file,nmes\na,a.npy,x\n", "model 'a': unknown key 'nmes'; did you mean 'names'?"),
+    ("model,file\na,a.npy\na,b.npy\n", "models must have different names; got 'a' twice in models.csv"),
+    ("model,file\n", "models must be a table or a pattern of at least one model; got none with 'models.csv'"),
+    ("model,file\na,\n", "model 'a': must be a file of embeddings, or a table with file or extract; got {}"),
+    ("name,file\na,a.npy\n", "models.csv: line 1: the header has no column 'model'"),
+    ("model,file\na\n", "models.csv: line 2 has 1 column; the header has 2"),
+    ("model,extract,images,batch_size\na,timm:x,p,many\n", "model 'a': batch_size must be a whole number; got 'many'"),
+])
+def test_a_mistake_in_a_table_of_models_is_one_line(folder, table, said):
+    Path("models.csv").write_text(table)
+    with pytest.raises(InputError) as caught:
+        with_models("models.csv")
+    assert str(caught.value).startswith("small.toml: ") and said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_models_of_one_name_in_two_folders_are_refused(folder):
+    for name in ("x", "y"):
+        Path(name).mkdir()
+        Path(name, "a.npy").write_bytes(b"")
+    with pytest.raises(InputError, match="must have different names; got 'a' twice"):
+        with_models("*/a.npy")
+
+
+def test_more_models_than_a_study_file_has_room_for(folder):
+    Path("models.csv").write_text("model,file\n" + "".join(f"m{k},embeddings/of/m{k}.npy\n" for k in range(30_000)))
+    text = 'models = "models.csv"\ntriplets = "t.csv"\n[steps.score]\n'
+    Path("small.toml").write_text(text)
+    study = read_study("small.toml")
+    assert len(study.files) == 30_001 and study.models["m7"].file == "embeddings/of/m7.npy"
+
+
 def test_reading_opens_no_file_that_it_names(folder):
     for path in ("a.npy", "b.npy", "t.csv", "names.txt", "kinds.txt"):
         Path(path).unlink()
