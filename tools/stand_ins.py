@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ N, DIMENSIONS, PEOPLE, ANSWERS = 1854, 66, 12, 2400
 OBJECTS = ("apple", "banana", "tiger", "violin", "doughnut", *(f"object{k:04}" for k in range(5, N)))
 PHOTOS = tuple(f"{color}{k}" for color in ("red", "green", "blue") for k in range(4))
 OF_92 = 92
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FEATURES = 24
 
 
@@ -183,6 +185,36 @@ def of_92(place: Path) -> None:
     np.savez(place / "kriegeskorte92_images_and_behaviour.npz", rdms=people(OF_92))
 
 
+def drawn(path: Path, seed: int) -> None:
+    """A small picture."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    gray = np.random.default_rng(seed).integers(0, 256, (4, 4))
+    Image.fromarray(gray.astype(np.uint8)).resize((32, 32)).save(path)
+
+
+def nights(place: Path) -> None:
+    """24 triplets as NIGHTS has them. Each other time the second option is drawn like the reference, else the first."""
+    rows = ["id,right_vote,votes,ref_path,left_path,right_path,is_imagenet,split"]
+    for k in range(24):
+        paths = f"ref/{k:03}.png", f"distort/{k:03}_0.png", f"distort/{k:03}_1.png"
+        for path, seed in zip(paths, (k, k + 100 * (k % 2), k + 100 * (1 - k % 2)), strict=True):
+            drawn(place / "nights" / path, seed)
+        rows.append(",".join((str(k), str(float(k % 2 or k % 8 == 0)), "8", *paths, "True", "test")))
+    (place / "nights" / "data.csv").write_text(lines(*rows))
+
+
+def bapps(place: Path) -> None:
+    """24 triplets as BAPPS has them, with the share of five judges who chose the second option."""
+    for k in range(24):
+        kind = place / "2afc" / "val" / ("cnn", "color")[k % 2]
+        for side, seed in (("ref", k), ("p0", k + 100 * (k % 3 == 0)), ("p1", k + 100)):
+            drawn(kind / side / f"{k:06}.png", seed)
+        (kind / "judge").mkdir(exist_ok=True)
+        np.save(kind / "judge" / f"{k:06}.npy", np.float32([0.2 if k % 3 else 0.6]))
+
+
 def sbatch(folder: Path) -> None:
     """A program that runs each task of an array at once, and prints the number of a job, as that of SLURM does."""
     folder.mkdir()
@@ -212,7 +244,6 @@ MORE = ("clip,CLIP,image-text,WIT-400M,151M,63.3 %,", "vgg,VGG,supervised,ImageN
 TURN = np.arange(ANSWERS)
 ODD = np.where(TURN % 3 > 0, 2, TURN % 2)  # the position that a language model calls odd: mostly that of the people
 FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what writes it at a path
-    "draw.py": lambda: (Path(__file__).parents[1] / "examples" / "pictures" / "draw.py").read_text(encoding="utf-8"),
     "clip.npy": lambda: model(1),
     "my.npy": lambda: model(1),
     "clip.npz": with_names,
@@ -301,6 +332,12 @@ def lay_out(commands: str, folder: Path) -> None:
             write(folder / name, make)
     if "slurm.sh" in commands:
         sbatch(folder / PROGRAMS)
+    for path in EXAMPLES.rglob("*.py"):
+        if is_named(path.name, commands):
+            shutil.copyfile(path, folder / path.name)
+    for name, make in (("nights", nights), ("bapps", bapps)):
+        if f"dataset:{name}" in commands:
+            make(folder / "datasets" / name)
     if "dataset:" in commands:
         things(folder / "datasets" / "things")
 
