@@ -97,15 +97,16 @@ class _Waiting:
     @cached_property
     def fields(self) -> dict[str, tuple[Any, Any]]:
         """The annotation and default of each field, those of the bases first, which need not be made for it."""
-        found: dict[str, tuple[Any, Any]] = {}
+        fields: dict[str, tuple[Any, Any]] = {}
         for base in self.cls.__mro__[:0:-1]:
             if (waiting := getattr(base, RECORD, None)) is not None:
-                found |= waiting.fields
-            else:
-                found |= {one.name: (one.type, one) for one in getattr(base, "__dataclass_fields__", {}).values()}
+                fields |= waiting.fields
+            elif is_dataclass(base):
+                fields |= {one.name: (one.type, one) for one in dataclasses.fields(base)}
         for name, annotation in inspect.get_annotations(self.cls).items():
-            found[name] = annotation, self.given[name] if name in self.given else getattr(self.cls, name, MISSING)
-        return found
+            if not str(annotation).removeprefix("typing.").startswith("ClassVar"):
+                fields[name] = annotation, self.given.get(name, getattr(self.cls, name, MISSING))
+        return fields
 
 
 class _Attribute:

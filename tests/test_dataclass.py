@@ -160,6 +160,8 @@ class TestAClassThatWaits:
         found = []
         for decorator in (dataclass, dataclasses.dataclass):
             base = made_by(decorator, options)
+            constant = {"__doc__": "", "__annotations__": {"k": "ClassVar[int]"}, "k": 0, "__module__": "typing"}
+            base = decorator(**options)(type("Constant", (base,), constant))
             body = {"__doc__": "", "__annotations__": {"c": "int", "b": "str", "a": "str"}, "c": 7, "a": "x"}
             below = decorator(**options)(type("Below", (base,), body))
             described = [(one.name, one.default, one.type) for one in fields(below)]

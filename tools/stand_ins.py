@@ -298,7 +298,6 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     **dict.fromkeys(("map.npz", "probe.npz", "transform.npz"), transform),
     "people92.npz": lambda: {"rdms": people(OF_92)},
     "ratings92.mat": matlab("RSM", 1 - people(OF_92)[0]),
-    "rdm.mat": matlab("RDM", people(OF_92)[0]),
     "category92.npy": lambda: 1.0 - (np.arange(OF_92)[:, None] % 6 == np.arange(OF_92) % 6),
     "objects92.txt": lambda: lines(*OBJECTS[:OF_92]),
     "s.npy": lambda: 1 - people(OF_92)[0],

@@ -222,7 +222,7 @@ def test_rdms_of_people_of_models_and_of_one_matrix_go_in_as_they_are(rdms_class
     assert found.results == expected.results and [one.embeddings for one in found] == ["ann", "bea", "cem"]
     triplets = pyalign.Triplets([[0, 1, 2], [1, 3, 0], [2, 3, 1]], NAMES)
     expected = [pyalign.score(matrix=one, triplets=triplets, ci=None).accuracy for one in models.values()]
-    for call in ({"matrix": people}, {"embeddings": people}):
+    for call in ({"matrix": people}, {"models": people}):
         assert [one.accuracy for one in pyalign.score(**call, triplets=triplets, ci=None)] == expected
     one = people.subset("subject", "bea")
     assert pyalign.score(matrix=one, triplets=triplets, ci=None).accuracy == expected[1]

@@ -120,7 +120,7 @@ def _over_what(entries: Sequence[Scored], rows: Sequence[Row], first: str) -> li
     """What stands below the title; `first`: how many of all rows are shown, if not all are."""
     counts = [entry.n for entry in entries if entry.n is not None]
     intervals = [entry.ci for entry in entries] + [group.ci for entry in entries for group in entry.groups]
-    over = f"{f'{spread(counts)} ' * bool(counts)}triplet{'s' * (counts != [1])}"
+    over = f"{f'{spread(counts)} ' * bool(counts)}triplet{'s' * (set(counts) != {1})}"
     sentences = [f"Over {over}. {bars_text(intervals)}".strip()]
     if first:
         values = [row.value for row in rows if row.model == rows[0].model and row.value is not None]

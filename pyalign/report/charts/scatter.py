@@ -90,7 +90,7 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[dict[str, An
     ]
 
 
-def _diagonal(rows: Sequence[dict[str, Any]], names: Sequence[str], style: Style) -> Any:
+def _diagonal(rows: Sequence[Any], names: Sequence[str], style: Style) -> Any:
     """The points of each model, joined, and the diagonal."""
     low, high = with_margin([value for row in rows for value in (row["confidence"], row["accuracy"])], 0.05)
     domain = [max(0.0, low), min(1.0, high)]
