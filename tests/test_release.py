@@ -82,6 +82,38 @@ def test_wheels_that_no_index_or_no_system_takes_are_named(tmp_path, name, membe
     assert lines == [] if said is None else len(lines) == 1 and said in lines[0]
 
 
+installed = pytest.mark.skipif(
+    not (shutil.which("check-jsonschema") and shutil.which("zizmor")), reason="pip install check-jsonschema zizmor"
+)
+
+
+@installed
+def test_workflows_forms_and_citation_fit_their_schemas_and_zizmor_finds_nothing():
+    assert [*release_check.schema_faults(ROOT)] == []
+
+
+@installed
+@pytest.mark.plants
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        (".github/workflows/tests.yml", "timeout-minutes: 60", "timeout: 60", "vendor.github-workflows"),
+        (".github/workflows/tests.yml", "run: make test ", "run: make ${{ github.event.issue.title }} ", "zizmor"),
+        ("CITATION.cff", "authors:", "writers:", "vendor.citation-file-format"),
+    ],
+)
+def test_what_a_schema_or_zizmor_refuses_is_one_line(tmp_path, name, old, new, said):
+    for pattern in release_check.SCHEMAS.values():
+        for path in ROOT.glob(pattern):
+            (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    text = (tmp_path / name).read_text()
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new, 1))
+    (line,) = release_check.schema_faults(tmp_path)
+    assert said in line and "\n" not in line
+
+
 def test_a_command_that_fails_is_one_line_with_what_it_wrote():
     (line,) = release_check.checked([sys.executable, "-c", "raise SystemExit('no such schema')"])
     assert line.endswith("ended with 1: no such schema") and "\n" not in line
