@@ -41,8 +41,8 @@ def commands_in(page):
     return "".join(body for language, body in FENCE.findall(read(page)) if language == "sh")
 
 
-# Pages that run what is installed: of README.md as users do, of the other each step watches over who has started it.
-INSTALLED = {read("README.md"), read("docs/howto-cluster.md")}
+# Pages that run what is installed: of README.md as users do, of the others each step watches over who has started it.
+INSTALLED = {read("README.md"), read("docs/howto-cluster.md"), read("docs/examples.md")}
 PAGES = [str(path.relative_to(ROOT)) for path in ALL if commands_in(path)]
 
 
