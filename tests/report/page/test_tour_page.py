@@ -72,7 +72,7 @@ def test_charts_fit_a_telephone(opened, tour):
     assert at.page.evaluate("document.documentElement.scrollWidth") <= 360
     cut = """[...document.querySelectorAll('.drawing')]
       .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.dataset.chart)"""
-    assert at.page.locator(".drawing").count() == 10
+    assert at.page.locator(".drawing").count() == 11
     assert at.page.evaluate(cut) == []
     points = at.page.locator("#accuracy-chart [aria-roledescription=point]")
     boxes = {point.get_attribute("aria-label").partition(":")[0]: point.bounding_box() for point in points.all()}
