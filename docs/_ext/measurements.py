@@ -21,7 +21,8 @@ def pages() -> dict[str, str]:
     for path in sorted(RESULTS.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        parts += [f"## `{path.name}`", _operations(rows) if "op" in rows[0] else _figures(rows)]
+        made = _operations if "op" in rows[0] else _figures if "what" in rows[0] else _draws
+        parts += [f"## `{path.name}`", made(rows)]
     return {"measurements.md": "\n\n".join(parts) + "\n"}
 
 
@@ -32,6 +33,10 @@ def _operations(rows: list[dict[str, str]]) -> str:
 
 def _figures(rows: list[dict[str, str]]) -> str:
     return _table(("what", "figure"), [(row["what"], f"{row['figure']} {row['unit']}") for row in rows])
+
+
+def _draws(rows: list[dict[str, str]]) -> str:
+    return _table(tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def _measured(row: dict[str, str]) -> str:
