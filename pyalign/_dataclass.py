@@ -82,7 +82,7 @@ class _Waiting:
             for name in self.waiting:
                 if name in made:
                     setattr(self.cls, name, made[name])
-                else:  # __signature__ and the like
+                elif name in vars(self.cls):  # __signature__ and the like, unless an interrupt came after it
                     delattr(self.cls, name)
             self.waiting = []
 

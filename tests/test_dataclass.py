@@ -180,6 +180,14 @@ class TestAClassThatWaits:
             found.append((vars(both(0)), both.b, [vars(one(0)) for one in (plain, right, bare, left)]))
         assert found[0] == found[1]
 
+    def test_an_interrupted_one_is_made_again(self, options):
+        cls = self.both(options)[0]
+        assert cls(1).b == 4
+        waiting = vars(cls)["__waiting_dataclass__"]
+        waiting.waiting = ["__init__", "__signature__", "__replace__"]  # as if it had ended before its last line
+        waiting.make()
+        assert vars(cls(1, 2)) == {"a": 1, "b": 2} and waiting.waiting == []
+
     def test_threads_make_it_once(self, options):
         for _ in range(20):
             cls = self.both(options)[0]
