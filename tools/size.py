@@ -185,12 +185,12 @@ def write(figures, path=LIMITS):
         rows = list(csv.DictReader(file))
     kept = [row for row in rows if figures[row["figure"]] >= before[row["figure"]]]
     lowered = [name for name in figures if figures[name] < before[name]]
-    order = list(figures)
     rows = kept + [{"figure": name, "limit": figures[name], "allowed by": ""} for name in lowered]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, ("figure", "limit", "allowed by"), lineterminator="\n")
-        table.writeheader()
-        table.writerows(sorted(rows, key=lambda row: order.index(row["figure"])))
+    text = io.StringIO()
+    table = csv.DictWriter(text, ("figure", "limit", "allowed by"), lineterminator="\n")
+    table.writeheader()
+    table.writerows(sorted(rows, key=lambda row: list(figures).index(row["figure"])))
+    Path(path).write_text(text.getvalue(), encoding="utf-8")
 
 
 def main(arguments=None):

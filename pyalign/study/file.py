@@ -236,7 +236,11 @@ def _model_tables(models: Any, folder: str, metadata: str | None) -> Mapping[str
         files = sorted(glob.glob(models, root_dir=folder or None))
         named = [(os.path.splitext(os.path.basename(file))[0], file) for file in files]
     else:
-        rows = read_model_rows(os.path.join(folder, models), "models")
+        try:
+            rows = read_model_rows(os.path.join(folder, models), "models")
+        except OSError as error:
+            reason = f"got {models!r:.80}: {error.strerror}"
+            raise InputError(f"models must be a table, or the name of one; {reason}") from error
         named = [(str(row.pop("model", "")), _of_row(row, models == metadata)) for row in rows]
     tables = dict[str, Any]()
     for name, table in named:

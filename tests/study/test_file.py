@@ -162,8 +162,6 @@ def test_a_table_and_a_pattern_are_relative_to_the_study_file(folder, monkeypatc
         monkeypatch.chdir(folder)
     with pytest.raises(InputError, match="at least one model; got none with 'elsewhere"):
         with_models("elsewhere/*.npy")
-    with pytest.raises(FileNotFoundError, match=r"gone\.csv"):
-        with_models("gone.csv")
 
 
 def test_options_of_a_table_are_those_of_the_study_file(folder):
@@ -201,6 +199,13 @@ def test_models_of_one_name_in_two_folders_are_refused(folder):
         Path(name, "a.npy").write_bytes(b"")
     with pytest.raises(InputError, match="must have different names; got 'a' twice"):
         with_models("*/a.npy")
+
+
+@pytest.mark.parametrize("value", ["text", "none.csv", "", "..", "a.npy", "x" * 300 + ".csv"])
+def test_models_that_are_no_table_are_refused_with_the_name_of_the_study(folder, value):
+    with pytest.raises(InputError, match=r"^small\.toml: ") as caught:
+        with_models(value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_more_models_than_a_study_file_has_room_for(folder):
