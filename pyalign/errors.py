@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 
-# Names that are gone, and the one in their place: docs/renamed.md has a row for each.
-RENAMED = dict.fromkeys(
-    ("compare_neighbors", "hubness", "near_duplicates", "neighbor_changes", "neighbor_purity", "prototypes"),
-    "neighborhoods",
-)
 LONGEST, LONGEST_WORD = 1000, 300  # letters of a message, which shows what came, and of what has no space in it
 
 
@@ -132,8 +127,6 @@ def shorten(value: object, limit: int = 40) -> str:
 def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:
     """``; did you mean 'cosine'?``, or nothing when no allowed name is near. Case and dashes make no difference.
 
-    A name that is gone is near the one in its place, however it is spelled.
-
     Example:
         >>> nearest("cosin", ["dot", "cosine"]), nearest("--Mesure", ["--measure"]), nearest("x", ["dot"])
         ("; did you mean 'cosine'?", "; did you mean '--measure'?", '')
@@ -144,9 +137,6 @@ def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:
         return word.lower().replace("-", "_").strip("_")
 
     spellings = {plain(word): word for word in allowed}
-    meant = RENAMED.get(str(name))
-    if meant in spellings.values():
-        return f"; did you mean {meant!r}?"
     near = difflib.get_close_matches(plain(str(name)), list(spellings), n=1, cutoff=cutoff)
     return f"; did you mean {spellings[near[0]]!r}?" if near else ""
 

@@ -32,7 +32,6 @@ SCRIPTS = ("tools", "benchmarks", "tests")
 SCRIPT_FLAG = re.compile(
     r"(?:add_argument|addoption)\(\s*(?:\"-\w\", )?\"--[\w-]+|^ *(?:--[\w-]+ ?\|? ?)+\)", re.MULTILINE
 )
-RENAMED = "docs/renamed.md"  # the first column of its tables names what is gone
 
 OTHERS = {  # flags of other programs
     "sbatch, squeue": "--array --constraint --cpus-per-task --dependency --job-name --output --parsable --partition "
@@ -159,14 +158,6 @@ def literals():
     return rows
 
 
-def page(path):
-    """What a page says of this version."""
-    text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
-    if name == RENAMED:
-        return "\n".join(line.rpartition(" | ")[2] if line.startswith("|") else line for line in text.splitlines())
-    return text
-
-
 def unknown(text, place):
     """Flags of a text that nothing has."""
     fine = {*PROPOSED.get(place, "").split(), *(of_scripts() if place.endswith(".md") else ())}
@@ -197,7 +188,7 @@ def test_messages_and_docstrings_name_flags_commands_and_names_that_exist():
 def test_pages_name_flags_commands_and_names_that_exist():
     wrong = []
     for path in PAGES:
-        text, name = page(path), path.relative_to(ROOT).as_posix()
+        text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
         code = [*blocks(text), *spans(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))]
         found = [*unknown(text, name), *wrong_names(text), *(said for one in code for said in wrong_lines(one))]
         wrong += [f"{name}: {said}" for said in dict.fromkeys(found)]

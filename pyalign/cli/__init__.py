@@ -37,14 +37,6 @@ TOGETHER = {
     "matrices": ("rsa", "cka"), "plan": ("triplets",), "probe": ("transfer",), "report": ("plot", "tour"),
 }
 COMMANDS = {entry.command: entry.what for entry in entries()}
-# Commands that are gone, and what does the same: docs/renamed.md has a row for each.
-RENAMED = {
-    **{f"neighbors {word}": "neighbors objects" for word in ("agreement", "changes", "duplicates", "hubness")},
-    "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects", "config": "info",
-    "models table": "models list --metadata", "transform": "export --transform",
-    "agreement": "calibrate --temperature 1", "sample": "datasets fetch sample", "datasets info": "datasets list",
-    "datasets path": "datasets fetch",
-}
 # What people call a command elsewhere.
 OTHER_WORDS = {
     "evaluate": "score", "accuracy": "score", "rdm": "rsa", "rdms": "rsa", "fit": "probe", "align": "probe",
@@ -111,8 +103,7 @@ def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
             return name, words[count:]
     if len(words) > 1 and words[1] in ("-h", "--help", "--help-all") and _seconds(words[0]):
         _parser(words[0]).parse_args(words[1:2])
-    both = " ".join(words[:2])
-    _parser().parse_args([both] if both in RENAMED else list(words[:1]))
+    _parser().parse_args(list(words[:1]))
     raise AssertionError("the parser has exited")
 
 
@@ -173,7 +164,7 @@ def _command(word: str) -> str:
     known = _seconds(word)
     if known:
         raise argparse.ArgumentTypeError(f"{word!r} needs a second word: {', '.join(known)}")
-    meant = RENAMED.get(word) or OTHER_WORDS.get(word)
+    meant = OTHER_WORDS.get(word)
     near = f"; did you mean {meant!r}?" if meant else nearest(word, [*{*_firsts(), *COMMANDS}], cutoff=0.6)
     raise argparse.ArgumentTypeError(f"{word!r} is no command{near}")
 

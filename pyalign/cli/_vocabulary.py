@@ -203,21 +203,17 @@ VOCABULARY = {
     )
 }
 
-# What an option is called elsewhere, or was called here -> what it may be; the first that the command has is meant.
+# What an option is called elsewhere -> what it may be; the first that the command has is meant.
 OTHER_FLAGS = {
     f"--{word}": tuple(f"--{flag}" for flag in meant.split())
     for words, meant in (
         ("metric metrics distance", "measure"), ("similarity", "measure matrix"), ("rdm rdms", "human matrix"),
-        ("similarities dissimilarities model-rdms", "matrix"), ("map maps", "transform"), ("device", "backend"),
-        ("n-jobs workers model-threads", "threads"), ("bootstrap n-bootstrap ci-method", "resamples"),
-        ("output save save-index spec write predicted", "out json"), ("counts targets", "answers"),
-        ("lambda strength strengths l2 penalties shrinkage", "penalty"), ("alpha", "confidence"),
-        ("target-embedding against", "human baseline"),
-        ("human-names", "item-names"), ("min-answers min-triplets at-least", "minimum"), ("top-objects", "limit"),
-        ("sizes triplets", "count"), ("on-error unknown", "unreadable"), ("features items shape", "n-objects"),
-        ("margin", "difference"), ("odd-column anchor", "columns"), ("weight-column", "weights"), ("data", "csv"),
-        ("gpu-options cpu-options", "sbatch"), ("shard", "shards"), ("model-choice-base", "choice-base"),
-        ("queries", "query"), ("standardise", "standardize"), ("cmake-dir include-dir libs", "only"),
+        ("similarities dissimilarities", "matrix"), ("map maps", "transform"), ("device", "backend"),
+        ("n-jobs workers", "threads"), ("bootstrap n-bootstrap", "resamples"), ("output save write", "out json"),
+        ("counts targets", "answers"), ("lambda strength l2 shrinkage", "penalty"), ("alpha", "confidence"),
+        ("against", "human baseline"), ("at-least", "minimum"), ("triplets", "count"), ("on-error", "unreadable"),
+        ("features items", "n-objects"), ("margin", "difference"), ("odd-column", "columns"),
+        ("weight-column", "weights"),
     )
     for word in words.split()
 }
@@ -225,7 +221,6 @@ OTHER_FLAGS = {
 # Settings of experts that the command line does not have, without dashes -> what does.
 INSTEAD = {
     "components": "pyalign.plan_experiment(Components(...)) in Python",
-    "die-with-parent": "PYALIGN_PARENT=PID in the environment",
     "group": "pyalign.study.export.export_study(minutes=...) in Python",
 } | {
     word.removeprefix("n_").replace("_", "-"): f"pyalign.{function}({word}=...) in Python"
