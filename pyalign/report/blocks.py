@@ -266,9 +266,9 @@ class Figure:
     """A chart, with all that is said for those who don't see it."""
 
     name: str  # as in `Table`.
-    caption: str  # what it shows, and over what.
+    caption: str  # what the title and the lines below it, which the chart draws, do not say; "": nothing.
     chart: Any  # of Altair.
-    summary: str  # the text alternative: what can be seen there, in one or two sentences with numbers.
+    summary: str  # the text alternative: title, these lines, and caption.
     data: Table | None = None  # its numbers, behind the link "data"; a name of its own.
     # the chart again, for a screen that `chart` does not fit, such as a telephone's; None: there is none.
     narrow: Any = None

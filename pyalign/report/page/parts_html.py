@@ -36,11 +36,12 @@ def figure_html(part: Figure, page: Page) -> str:
         page.keep(f"{part.name}-narrow", _packed_spec(part.narrow.to_dict(validate=False)), packed=True)
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
+    caption = f"<figcaption>{shown(part.caption)}</figcaption>" if part.caption else ""
     return f"""<figure class="chart" id="{name}">
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">
-<noscript>The chart needs JavaScript; its data are below.</noscript></div>
-<div class="captioned"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
+<noscript>{shown(part.summary.removesuffix(part.caption))} The chart needs JavaScript; its data are below.</noscript></div>
+<div class="captioned">{caption}
 <div class="chart-tools needs-script"></div></div>
 {data}</figure>"""
 

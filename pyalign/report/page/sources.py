@@ -207,8 +207,6 @@ def names_of(result: Any) -> list[tuple[str, str | None]]:
     pairs: list[tuple[str, str | None]] = []
     if result.command not in NEVER:
         _collect(result, pairs)
-    if result.command == "probe":
-        pairs += [(array.source, None) for array in _inputs(result) if array.name == UNNAMED and array.source]
     return list(dict.fromkeys(pairs))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from html import unescape
 
 import pytest
 from every_document import METADATA, committed
@@ -73,6 +75,31 @@ def test_every_number_of_every_chart_is_in_a_document(every, data):
         if name == "reliability-figure":
             chart = {"datasets": {k: v for k, v in chart["datasets"].items() if len(v) != 2}}
         assert check_chart(name, chart, held) > 0
+
+
+def test_a_caption_says_only_what_title_and_subtitle_of_its_chart_do_not(page, data):
+    """Of all kinds of charts that pages draw. The text alternative says both, for those who do not see the chart."""
+    parts = page.html.split('<figure class="chart" id="')[1:]
+    assert len(parts) == 20
+    for part in parts:
+        name, place = part.partition('"')[0], part.partition("chart-tools")[0]
+        caption, whole = (
+            words_of(unescape(place.partition(begin)[2].partition(end)[0]))
+            for begin, end in (("<figcaption>", "</figcaption>"), ('aria-label="', '"'))
+        )
+        head = data[name]["title"]
+        drawn = words_of(" ".join([*head["text"], *head["subtitle"]]))
+        assert {*windows(caption, 6)}.isdisjoint(windows(drawn, 6)), (name, caption)
+        assert whole == [*drawn, *caption], name
+
+
+def words_of(text):
+    return re.findall(r"[\w.%-]+\w|\w", text)
+
+
+def windows(words, size):
+    """All runs of so many words; all words, where they are fewer."""
+    return [tuple(words[k : k + size]) for k in range(max(len(words) - size + 1, 1))] if words else []
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 from support import draw_triplets, reals
 
@@ -125,6 +126,16 @@ def test_names_are_found_however_deep_they_stand_and_once_each():
     assert names_of(score("c", "a", labels=["C"])) == [("c", "C"), ("a", None)]
     agreed = pyalign.neighborhoods(x, reals(3, 8, 3), k=2)
     assert ("a", None) in names_of(agreed)
+
+
+def test_a_probe_of_named_embeddings_is_of_that_model(tmp_path):
+    np.save(tmp_path / "few.npy", reals(0, 9, 3))
+    few = {"few": pyalign.load_embeddings(tmp_path / "few.npy")}
+    triplets = draw_triplets(1, 9, 60)
+    probed = pyalign.cross_validate_probe(few["few"], triplets, folds=2, repeats=1, penalties=[1.0])
+    found = given(pyalign.score(few, triplets), replace(probed, embeddings="few"))
+    assert found.remarks == () and set(found.labels) == {"few"}
+    assert [name for name, _ in names_of(probed)] == [str(tmp_path / "few.npy")]
 
 
 def on_triplets(digest, left=None, of=None):

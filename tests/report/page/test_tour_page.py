@@ -92,9 +92,10 @@ def test_a_chart_is_drawn_anew_where_the_screen_becomes_wide_enough(opened, tour
     assert narrow < 270 and at.errors == []
 
 
-def test_the_page_is_small_and_its_words_are_right(opened, tour):
+def test_the_page_is_small_has_no_warning_and_its_words_are_right(opened, tour):
     assert tour.stat().st_size < 2_000_000
     at = opened(tour)
+    assert at.page.locator("section.warning").count() == 0
     at.page.evaluate(OPEN_ALL)
     at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length", seconds=60)
     text = at.page.evaluate("document.body.textContent")

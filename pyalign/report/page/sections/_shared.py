@@ -72,22 +72,20 @@ MARKS = Table(())  # in place of the numbers of a figure: those of its marks
 
 
 def figure(name: str, draw: Callable[..., Any], triplets: str | None = None, data: Table | None = MARKS) -> Figure:
-    """A figure with its own title and sentences, its ends in words, and the numbers that it shows.
+    """A figure with the file that it is of and its ends in words, which its title does not say, and its numbers.
 
     `draw`: makes a chart as wide as a page, and as a telephone, by ``draw(width=...)``; `triplets`: the file that they
     are of, or what it is called; `data`: the numbers, None if they are in another table.
     """
     chart, narrow = (draw(width=width) for width in ("double", "single"))
-    title = chart.usermeta["pyalign"]["title"]
-    said = chart.description.removeprefix(f"{title}.").strip()
-    on = "" if triplets is None else f", triplets{of_file(file_label(triplets))}"
+    on = of_file(file_label(triplets))
     if data is MARKS:
         rows = rows_of(chart)
         columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in dict.fromkeys(chain(*rows)))
         data = Table(columns, caption="What the figure shows, in numbers.")
-    summary = " ".join(filter(None, (said, _ends_of(marks_of(chart)[:1]))))
+    caption = " ".join(filter(None, (on and f"Triplets{on}.", _ends_of(marks_of(chart)[:1]))))
     data = None if data is None else replace(data, name=f"{name}-data")
-    return Figure(name, f"{title}{on}.", chart, summary, data, narrow)
+    return Figure(name, caption, chart, f"{chart.description} {caption}".strip(), data, narrow)
 
 
 def _ends_of(sets: Sequence[Sequence[Mapping[str, Value]]]) -> str:
