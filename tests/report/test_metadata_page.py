@@ -136,7 +136,8 @@ def test_the_section_has_a_figure_for_each_column_and_the_tables_of_the_view(com
         "metadata-1-parameters", "metadata-2-imagenet", "metadata-3-family", "metadata-4-objective",
     ]
     counts = "5 models on 1,000 triplets, 80 objects"
-    assert figures[0].summary.startswith(f"Accuracy against parameters. {counts}. Thin bars: 95% intervals over objects.")
+    said = f"Accuracy against parameters. {counts}. Thin bars: 95% intervals over objects."
+    assert figures[0].summary.startswith(said)
     assert f"{counts}; intervals of 95%" in figures[0].data.caption
     data = {column.header: column for column in figures[0].data.columns}
     assert data["accuracy"].values == tuple(point.accuracy for point in found.points)

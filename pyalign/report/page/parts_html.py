@@ -40,7 +40,8 @@ def figure_html(part: Figure, page: Page) -> str:
     return f"""<figure class="chart" id="{name}">
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">
-<noscript>{shown(part.summary.removesuffix(part.caption))} The chart needs JavaScript; its data are below.</noscript></div>
+<noscript>{shown(part.summary.removesuffix(part.caption))}
+The chart needs JavaScript; its data are below.</noscript></div>
 <div class="captioned">{caption}
 <div class="chart-tools needs-script"></div></div>
 {data}</figure>"""
