@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-from native_builds import ROOT, build, must, require, run
+from native_builds import ROOT, must, require, run
 
 import pyalign
+from pyalign.cli import info, main
 
 EXAMPLES = ROOT / "examples"
 # What the packages give by their documentation: of CORnet a module in a DataParallel, of DreamSim a model with `embed`
@@ -56,27 +56,27 @@ def preprocess_input(images):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """Three pictures in one color each, and the packages."""
     from PIL import Image
 
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "packages")
     for name, text in PACKAGES.items():
         path = tmp_path / "packages" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        for module in (path.stem, path.parent.name, f"{path.parent.name}.{path.stem}"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
     (tmp_path / "photos").mkdir()
     for k, color in enumerate([(255, 0, 0), (0, 255, 0), (0, 51, 255)]):
         Image.new("RGB", (40, 30), color).save(tmp_path / "photos" / f"{k}.png")
     return tmp_path
 
 
-def extracted(folder, name, *words):
-    command = [sys.executable, "-m", "pyalign", "extract", "--images", "photos", "--out", name, *words]
+def extracted(name, *layers):
     spec = f"module:{EXAMPLES}/vision_science.py:{name}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "packages"), str(ROOT)])}
-    return subprocess.run(
-        [*command, "--model", spec], cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
-    )
+    return main(["extract", "--images", "photos", "--out", name, "--model", spec, "--layer", *layers])
 
 
 @pytest.mark.parametrize(
@@ -85,40 +85,31 @@ def extracted(folder, name, *words):
 )
 def test_a_model_of_vision_science_gives_the_rows_of_its_package(folder, name, expected):
     pytest.importorskip("torchvision", reason="torchvision is not installed")
-    done = extracted(folder, name, "--layer", "logits")
-    assert done.returncode == 0, done.stderr
+    assert extracted(name, "logits") == 0
     np.testing.assert_allclose(pyalign.load_embeddings(folder / name).values, expected, atol=1e-6)
 
 
 def test_areas_of_cornet_are_layers(folder):
     pytest.importorskip("torchvision", reason="torchvision is not installed")
-    done = extracted(folder, "cornet", "--layer", "V1", "IT")
-    assert done.returncode == 0, done.stderr
+    assert extracted("cornet", "V1", "IT") == 0
     assert pyalign.load_embeddings(folder / "cornet" / "IT.npy").shape == (3, 4)
     assert pyalign.load_embeddings(folder / "cornet" / "V1.npy").shape == (3, 2)
 
 
-def test_a_package_that_is_missing_is_one_line(folder):
+def test_a_package_that_is_missing_is_one_line(folder, capsys):
     pytest.importorskip("torchvision", reason="torchvision is not installed")
     shutil.rmtree(folder / "packages" / "harmonization")
-    done = extracted(folder, "harmonized", "--layer", "logits")
-    assert done.returncode == 1 and "No module named 'harmonization'" in done.stderr
-    assert "Traceback" not in done.stderr and not (folder / "harmonized").exists()
-
-
-@pytest.fixture(scope="module")
-def own_metric(tmp_path_factory):
-    (cc,) = require("cc")
-    library = build("native-plain").parent
-    program = tmp_path_factory.mktemp("c") / "own_metric"
-    warned = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{ROOT / 'csrc' / 'include'}"]
-    source = EXAMPLES / "c" / "own_metric.c"
-    must([cc, *warned, source, "-o", program, f"-L{library}", f"-Wl,-rpath,{library}", "-lpyalign", "-lm"])
-    return program
+    assert extracted("harmonized", "logits") == 1 and not (folder / "harmonized").exists()
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("pyalign extract: error: ") and "No module named 'harmonization'" in said
 
 
 @pytest.mark.compiled
-def test_a_measure_in_c_scores_as_the_same_matrix_in_python(own_metric, tmp_path):
+def test_a_measure_in_c_scores_as_the_same_matrix_in_python(tmp_path):
+    (cc,) = require("cc")
+    own_metric, installed = tmp_path / "own_metric", info.files_of_library()
+    words = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{installed['include_dir']}"]
+    must([cc, *words, EXAMPLES / "c" / "own_metric.c", "-o", own_metric, *shlex.split(installed["libs"]), "-lm"])
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 3, (40, 6)).astype(np.float32)  # zeros, and ties
     triplets = np.stack([rng.permutation(40)[:3] for _ in range(2000)]).astype(np.int32)
